@@ -1,0 +1,70 @@
+import { Schema } from "effect"
+import { ProjectId, Run, Sha, WorkOrderId } from "./Ids.ts"
+import { Proposal, RepositoryPath } from "./Proposal.ts"
+import { Disposition, Status } from "./Status.ts"
+import { Usd } from "./Usd.ts"
+
+/** What sort of work it is: the axis for "this model always fails on auth tasks". */
+export const Kind = Schema.Literals(["bug", "feature", "refactor", "auth", "test", "docs", "chore"])
+export type Kind = typeof Kind.Type
+
+/** Anything a caller wants to keep beside the order. Updated by merge, so that concurrent writers lose nothing. */
+export const Metadata = Schema.Record(Schema.String, Schema.Json)
+export type Metadata = typeof Metadata.Type
+
+export const OrderLimits = Schema.Struct({
+  /** The most this order may spend; the project's limit where it is missing. */
+  maxUsd: Schema.optionalKey(Usd)
+})
+
+/** What somebody asks for. */
+export class WorkOrder extends Schema.Class<WorkOrder>("WorkOrder")({
+  id: WorkOrderId,
+  project: ProjectId,
+  kind: Kind,
+  title: Schema.String.pipe(
+    Schema.check(
+      Schema.isPattern(/^\S[^\r\n]{0,199}$/, { message: "must be one line of 1 to 200 characters" })
+    )
+  ),
+  description: Schema.String,
+  acceptanceCriteria: Schema.Array(Schema.NonEmptyString),
+  /** Files and folders (ending in /) that may be touched; empty means all of the repository. */
+  filesInScope: Schema.Array(RepositoryPath),
+  baseBranch: Schema.NonEmptyString,
+  /** Higher runs first. */
+  priority: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: -100, maximum: 100 }))),
+  limits: OrderLimits,
+  metadata: Metadata,
+  /** A change that was worked out elsewhere: no model is asked, nothing is paid. */
+  proposal: Schema.optionalKey(Proposal)
+}) {}
+
+/** How long a step took and how often it was begun. */
+export const StepSummary = Schema.Struct({
+  name: Schema.String,
+  status: Schema.Literals(["running", "succeeded", "failed"]),
+  attempts: Schema.Int,
+  ms: Schema.NullOr(Schema.Int)
+})
+export type StepSummary = typeof StepSummary.Type
+
+/** A work order and everything that became of it, as the store tells it. */
+export class WorkOrderView extends Schema.Class<WorkOrderView>("WorkOrderView")({
+  order: WorkOrder,
+  status: Status,
+  disposition: Schema.NullOr(Disposition),
+  run: Run,
+  branch: Schema.NullOr(Schema.String),
+  baseSha: Schema.NullOr(Sha),
+  headSha: Schema.NullOr(Sha),
+  pullRequest: Schema.NullOr(Schema.Struct({ number: Schema.Int, url: Schema.String })),
+  /** The last failure in words, with what to do next. */
+  failure: Schema.NullOr(
+    Schema.Struct({ step: Schema.String, tag: Schema.String, message: Schema.String, hint: Schema.String })
+  ),
+  cost: Usd,
+  steps: Schema.Array(StepSummary),
+  submittedAt: Schema.DateTimeUtcFromString,
+  updatedAt: Schema.DateTimeUtcFromString
+}) {}

@@ -1,0 +1,47 @@
+import { Schema } from "effect"
+import { Run, WorkOrderId } from "../Ids.ts"
+import { StepName } from "../Status.ts"
+
+export const Category = Schema.Literals([
+  "transient",
+  "permanent",
+  "configuration",
+  "rejected",
+  "budget",
+  "ambiguous"
+])
+export const Severity = Schema.Literals(["low", "medium", "high", "critical"])
+export const Blame = Schema.Literals(["task", "provider", "platform", "configuration", "budget"])
+/** May the operation have taken effect although it failed? */
+export const SideEffect = Schema.Literals(["none", "possible", "certain"])
+
+/** What a reason means, decided in `policies/Meaning.ts` and nowhere else. */
+export const Meaning = Schema.Struct({
+  category: Category,
+  severity: Severity,
+  blame: Blame,
+  retryable: Schema.Boolean,
+  sideEffect: SideEffect,
+  /** What a tired person can do about it. */
+  hint: Schema.String
+})
+export type Meaning = typeof Meaning.Type
+
+/** What every failure carries, whatever went wrong. */
+export class Failure extends Schema.Class<Failure>("Failure")({
+  step: StepName,
+  /** The service and what it was doing: "git push". */
+  operation: Schema.String,
+  workOrderId: WorkOrderId,
+  run: Run,
+  tag: Schema.String,
+  message: Schema.String,
+  ...Meaning.fields,
+  retryAfterMs: Schema.NullOr(Schema.Int),
+  /** The first 500 characters of stderr or of the body, secrets removed. */
+  excerpt: Schema.String,
+  /** Failures that led to this one. */
+  causes: Schema.Array(Schema.Struct({ tag: Schema.String, message: Schema.String })),
+  /** What the order held at that moment. */
+  state: Schema.Json
+}) {}

@@ -1,0 +1,192 @@
+import { Schema } from "effect"
+import { ProjectId, WorkOrderId } from "../Ids.ts"
+import { Usd, format } from "../Usd.ts"
+import { Evidence } from "./Evidence.ts"
+
+/**
+ * Reasons that more than one step can meet. A reason says what went wrong with the facts a handler needs,
+ * and its message says it in words; what it means (retry? whose fault? what next?) is decided in
+ * `policies/`, in one place.
+ */
+
+const evidence = Evidence
+
+/** The database did not answer, or the connection broke while it did. */
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
+  evidence
+}) {
+  override get message() {
+    return `The database cannot be reached (${this.evidence.operation}): ${this.evidence.excerpt}`
+  }
+}
+
+/** The row is not what the caller believed: another body under the same id, or an illegal move. */
+export class StoreConflict extends Schema.TaggedError<StoreConflict>()("StoreConflict", {
+  conflict: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return this.conflict
+  }
+}
+
+export class WorkOrderMissing extends Schema.TaggedError<WorkOrderMissing>()("WorkOrderMissing", {
+  id: WorkOrderId
+}) {
+  override get message() {
+    return `There is no work order ${this.id}`
+  }
+}
+
+export class ProjectMissing extends Schema.TaggedError<ProjectMissing>()("ProjectMissing", {
+  id: ProjectId
+}) {
+  override get message() {
+    return `There is no project ${this.id}`
+  }
+}
+
+export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("BudgetExceeded", {
+  scope: Schema.Literals(["project_day", "work_order"]),
+  requested: Usd,
+  limit: Usd,
+  settled: Usd,
+  reserved: Usd,
+  presumed: Usd,
+  resetsAt: Schema.NullOr(Schema.DateTimeUtcFromString)
+}) {
+  override get message() {
+    const what = this.scope === "work_order" ? "work order" : "project's day"
+    return (
+      `$${format(this.requested)} does not fit in the ${what}: of $${format(this.limit)}, ` +
+      `$${format(this.settled)} is spent, $${format(this.reserved)} reserved and $${format(this.presumed)} presumed spent`
+    )
+  }
+}
+
+export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPrice", {
+  model: Schema.String
+}) {
+  override get message() {
+    return `The price of model ${this.model} is not known, so it may not be asked`
+  }
+}
+
+export class RemoteUnreachable extends Schema.TaggedError<RemoteUnreachable>()("RemoteUnreachable", {
+  remote: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `${this.remote} cannot be reached: ${this.evidence.excerpt}`
+  }
+}
+
+export class AuthenticationFailed extends Schema.TaggedError<AuthenticationFailed>()("AuthenticationFailed", {
+  service: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `${this.service} did not accept the credentials: ${this.evidence.excerpt}`
+  }
+}
+
+export class PermissionDenied extends Schema.TaggedError<PermissionDenied>()("PermissionDenied", {
+  service: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `${this.service} knows who we are and refuses: ${this.evidence.excerpt}`
+  }
+}
+
+export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
+  service: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `${this.service} asks us to slow down: ${this.evidence.excerpt}`
+  }
+}
+
+export class RepositoryMissing extends Schema.TaggedError<RepositoryMissing>()("RepositoryMissing", {
+  repository: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `${this.repository} is not a repository we can see: ${this.evidence.excerpt}`
+  }
+}
+
+export class BaseBranchMissing extends Schema.TaggedError<BaseBranchMissing>()("BaseBranchMissing", {
+  repository: Schema.String,
+  branch: Schema.String
+}) {
+  override get message() {
+    return `${this.repository} has no branch ${this.branch}`
+  }
+}
+
+export class DiskFull extends Schema.TaggedError<DiskFull>()("DiskFull", { path: Schema.String, evidence }) {
+  override get message() {
+    return `No space is left where ${this.path} should be written`
+  }
+}
+
+export class RepositoryLocked extends Schema.TaggedError<RepositoryLocked>()("RepositoryLocked", {
+  path: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `Another git process holds a lock in ${this.path}: ${this.evidence.excerpt}`
+  }
+}
+
+/** git is missing, too old, or failed in a way that no rule recognises. */
+export class GitFailed extends Schema.TaggedError<GitFailed>()("GitFailed", { evidence }) {
+  override get message() {
+    const how = this.evidence.exitCode === undefined ? "" : ` (exit ${this.evidence.exitCode})`
+    return `${this.evidence.operation} failed${how}: ${this.evidence.excerpt}`
+  }
+}
+
+/** A program did not end within its limit and was killed. */
+export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
+  operation: Schema.String,
+  limitMs: Schema.Int
+}) {
+  override get message() {
+    return `${this.operation} did not end within ${this.limitMs / 1000} s`
+  }
+}
+
+/** A bug, ours or a plug-in's: something failed that its signature does not admit. */
+export class UnexpectedDefect extends Schema.TaggedError<UnexpectedDefect>()("UnexpectedDefect", {
+  evidence
+}) {
+  override get message() {
+    return `A bug in Moose: ${this.evidence.excerpt}`
+  }
+}
+
+/** What the store can answer instead of doing as asked. */
+export const storeReasons = [StoreUnavailable, StoreConflict] as const
+
+/** What any step can meet, whatever it does. */
+export const everyStep = [
+  ...storeReasons,
+  WorkOrderMissing,
+  ProjectMissing,
+  TimedOut,
+  UnexpectedDefect
+] as const
+
+/** What any git command can meet. */
+export const gitReasons = [GitFailed, RepositoryLocked, DiskFull, TimedOut] as const
+
+/** What any git command that talks to a remote can meet. */
+export const remoteReasons = [
+  ...gitReasons,
+  RemoteUnreachable,
+  AuthenticationFailed,
+  RepositoryMissing
+] as const

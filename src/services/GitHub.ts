@@ -1,0 +1,63 @@
+import { Context, Schema } from "effect"
+import {
+  AuthenticationFailed,
+  PermissionDenied,
+  RateLimited,
+  RemoteUnreachable,
+  RepositoryMissing,
+  TimedOut
+} from "../domain/errors/Reasons.ts"
+import { ForgeFailed, NothingToMerge, PullRequestExists } from "../domain/errors/PullRequestError.ts"
+import { RepositoryName } from "../domain/Project.ts"
+import { PullRequest } from "../domain/PullRequest.ts"
+import type { Service } from "./Contract.ts"
+
+const everyCall = [
+  RemoteUnreachable,
+  AuthenticationFailed,
+  PermissionDenied,
+  RepositoryMissing,
+  RateLimited,
+  ForgeFailed,
+  TimedOut
+] as const
+
+export const GitHubContract = {
+  getRepository: {
+    input: RepositoryName,
+    output: Schema.Struct({ defaultBranch: Schema.String, canPush: Schema.Boolean }),
+    failure: Schema.Union(everyCall)
+  },
+  /** Pull requests of one head branch, newest first. */
+  findPullRequests: {
+    input: Schema.Struct({
+      repository: RepositoryName,
+      branch: Schema.NonEmptyString,
+      state: Schema.Literals(["open", "all"])
+    }),
+    output: Schema.Array(PullRequest),
+    failure: Schema.Union(everyCall)
+  },
+  getPullRequest: {
+    input: Schema.Struct({ repository: RepositoryName, number: Schema.Int }),
+    output: PullRequest,
+    failure: Schema.Union(everyCall)
+  },
+  /** Opens a pull request. Not idempotent: look for one by its branch first. */
+  createPullRequest: {
+    input: Schema.Struct({
+      repository: RepositoryName,
+      branch: Schema.NonEmptyString,
+      base: Schema.NonEmptyString,
+      title: Schema.NonEmptyString,
+      body: Schema.String
+    }),
+    output: PullRequest,
+    failure: Schema.Union([...everyCall, NothingToMerge, PullRequestExists])
+  }
+} as const
+
+/** The forge: GitHub, or anything that speaks its REST API. */
+export class GitHub extends Context.Service<GitHub, Service<typeof GitHubContract>>()(
+  "moose/services/GitHub"
+) {}

@@ -1,0 +1,67 @@
+import { Context, Schema } from "effect"
+import { ProjectMissing, WorkOrderMissing, storeReasons } from "../domain/errors/Reasons.ts"
+import { TimelineEvent } from "../domain/Fact.ts"
+import { ProjectId, WorkOrderId } from "../domain/Ids.ts"
+import { PastOutcome } from "../domain/Route.ts"
+import { Status } from "../domain/Status.ts"
+import { Kind, Metadata, WorkOrder, WorkOrderView } from "../domain/WorkOrder.ts"
+import type { Service } from "./Contract.ts"
+
+export const WorkOrdersContract = {
+  /**
+   * Stores an order and queues its first run, in one commit. The same order again changes nothing and
+   * answers `created: false`; another body under a stored id is StoreConflict.
+   */
+  submit: {
+    input: WorkOrder,
+    output: Schema.Struct({ created: Schema.Boolean, view: WorkOrderView }),
+    failure: Schema.Union([...storeReasons, ProjectMissing])
+  },
+  get: {
+    input: Schema.Struct({ id: WorkOrderId }),
+    output: WorkOrderView,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /** Newest first. */
+  list: {
+    input: Schema.Struct({
+      project: Schema.optionalKey(ProjectId),
+      status: Schema.optionalKey(Status),
+      limit: Schema.Int
+    }),
+    output: Schema.Array(WorkOrderView),
+    failure: Schema.Union(storeReasons)
+  },
+  /** The timeline after `after` (0 for all of it), oldest first, at most `limit` lines. */
+  timeline: {
+    input: Schema.Struct({ id: WorkOrderId, after: Schema.Int, limit: Schema.Int }),
+    output: Schema.Array(TimelineEvent),
+    failure: Schema.Union(storeReasons)
+  },
+  /** Merges keys into the order's metadata; keys that are not named stay. Answers the whole of it. */
+  mergeMetadata: {
+    input: Schema.Struct({ id: WorkOrderId, metadata: Metadata }),
+    output: Metadata,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /**
+   * Asks the runner that holds the order to stop and clean up; an order that nobody has begun is cancelled
+   * at once. Answers whether there was anything to cancel.
+   */
+  cancel: {
+    input: Schema.Struct({ id: WorkOrderId, reason: Schema.NonEmptyString }),
+    output: Schema.Boolean,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /** How each model has done on one kind of work in one project. */
+  pastOutcomes: {
+    input: Schema.Struct({ project: ProjectId, kind: Kind }),
+    output: Schema.Array(PastOutcome),
+    failure: Schema.Union(storeReasons)
+  }
+} as const
+
+/** What people ask for, and what has become of it. */
+export class WorkOrders extends Context.Service<WorkOrders, Service<typeof WorkOrdersContract>>()(
+  "moose/services/WorkOrders"
+) {}
