@@ -22,7 +22,7 @@ export const format = (amount: Usd): string => {
 
 /** The cost of `tokens` at a price per million tokens, rounded up: an estimate may be high, never low. */
 export const perMillionTokens = (price: Usd, tokens: number): Usd =>
-  Usd.make(Math.ceil((price * tokens) / 1_000_000))
+  Usd.make(Number((BigInt(price) * BigInt(tokens) + 999_999n) / 1_000_000n))
 
 const decimal = /^(\d{1,9})(?:\.(\d{1,6}))?$/
 

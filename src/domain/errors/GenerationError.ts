@@ -6,6 +6,7 @@ import {
   BaseBranchMissing,
   BudgetExceeded,
   RateLimited,
+  TimedOut,
   UnknownPrice,
   everyStep,
   remoteReasons
@@ -113,15 +114,16 @@ export const modelReasons = [
   RequestRejected
 ] as const
 
-const oneModel = Schema.Union([...modelReasons, OutputTruncated, MalformedProposal])
-type OneModel = typeof oneModel.Type
+/** Failures of one model that the next one may not share. */
+export const OneModelFailure = Schema.Union([...modelReasons, TimedOut, OutputTruncated, MalformedProposal])
+export type OneModelFailure = typeof OneModelFailure.Type
 
 /** Every model of the plan was asked and failed, each for its own reason. */
 export class ModelsExhausted extends Schema.TaggedError<ModelsExhausted>()("ModelsExhausted", {
-  failures: Schema.NonEmptyArray(oneModel)
+  failures: Schema.NonEmptyArray(OneModelFailure)
 }) {
   override get message() {
-    return `Every model failed. ${this.failures.map((failure: OneModel) => failure.message).join(". ")}`
+    return `Every model failed: ${this.failures.map((failure: OneModelFailure) => failure.message).join("; ")}`
   }
 }
 

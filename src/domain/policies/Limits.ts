@@ -16,9 +16,54 @@ export const Limits = {
   gitLocal: Duration.seconds(60),
   gitRemote: Duration.minutes(5),
   gitOutputBytesMax: 16 * 1024 * 1024,
+  /** One git command that finds a lock held by another process is tried this often in all. */
+  gitLockAttempts: 7,
+  gitLockRetryFirst: Duration.millis(50),
+
+  /** How long a child process may take to end after it was asked to, before it is killed. */
+  processKillAfter: Duration.seconds(5),
+  /** How long the output of an ended process is awaited: something it started may still hold the pipe. */
+  processDrain: Duration.seconds(1),
 
   forgeCall: Duration.seconds(30),
+  /** The longest answer of the forge that is read, and the longest request body the local forge reads. */
+  forgeBodyBytesMax: 4 * 1024 * 1024,
+  /** The wait after a rate limit that names none: what GitHub's documentation asks for. */
+  forgeRateLimitWait: Duration.minutes(1),
+  /** The largest push the local forge takes in. */
+  forgePushBytesMax: 512 * 1024 * 1024,
+  /** How much of a diff the local forge shows on a page. */
+  forgeDiffBytesMax: 512 * 1024,
+  /** How long a client of the local forge may take over its request headers. */
+  forgeHeaders: Duration.seconds(10),
+  /** How long a git process of the local forge may take to end after SIGTERM, and an open request at shutdown. */
+  forgeGrace: Duration.seconds(2),
+  /** How many git processes the local forge runs at once: so many for its own questions, so many for clients. */
+  forgeGitProcesses: 8,
+  /** How often a change of the local forge's state is tried again when another process was quicker. */
+  forgeWriteAttempts: 50,
   modelCall: Duration.minutes(5),
+  /** The longest answer of a model provider that is read. */
+  modelReplyBytesMax: 16 * 1024 * 1024,
+  /** A call that claims to have used more tokens than this is not believed. */
+  modelTokensMax: 100_000_000,
+  /** How many language models one worker keeps ready. */
+  modelsReadyMax: 32,
+  /** How many places in a model's answer are tried as the beginning of a proposal. */
+  proposalStartsMax: 64,
+  /** The longest answer in which a proposal is looked for. */
+  proposalCharactersMax: 1_000_000,
+  /** How many models routing names for one order, and the prompt it takes for typical when it compares costs. */
+  routedModelsMax: 3,
+  routedPromptTokens: 20_000,
+
+  /** The most edits of one proposal, and the largest file that one may read or write. */
+  editsMax: 200,
+  editFileBytesMax: 2 * 1024 * 1024,
+  /** The longest path that may be edited, as far as names of files go. */
+  editPathCharactersMax: 4_096,
+  /** How many lines are compared to find where one diff fits. */
+  diffComparisonsMax: 5_000_000,
 
   /** The largest change that is stored with the order. */
   patchBytesMax: 8 * 1024 * 1024,
@@ -26,11 +71,15 @@ export const Limits = {
   promptFileBytesMax: 64 * 1024,
   promptFilesMax: 40,
   promptPathsMax: 2_000,
+  /** How many files in scope are opened in search of `promptFilesMax` that are text and short enough. */
+  promptFileReadsMax: 200,
 
   /** A runner that does not renew its lease for this long has lost its executions. */
   runnerLease: Duration.seconds(15),
   /** How often a runner renews its lease and looks for work it was not told about. */
   runnerTick: Duration.seconds(1),
+  /** How often somebody who waits for an execution that another process runs looks for its result. */
+  executionPoll: Duration.millis(200),
   /** How many executions one worker runs at once. */
   runnerSlots: 8,
 
@@ -40,6 +89,20 @@ export const Limits = {
   journalAttempts: 8,
   storeRetryFirst: Duration.millis(50),
   storeRetryLongest: Duration.seconds(2),
+
+  /** Embedded PostgreSQL: making the data folder, starting (recovery from a crash included), stopping before it is made to. */
+  postgresInit: Duration.minutes(2),
+  postgresStart: Duration.minutes(1),
+  postgresStop: Duration.seconds(20),
+  /** How long another process may take that starts or stops the same server. */
+  postgresFolderLock: Duration.minutes(4),
+  postgresPoll: Duration.millis(10),
+  /** How often a start is tried again because somebody took the port that was just free. */
+  postgresStartAttempts: 5,
+  /** What is kept of a helper program's output, and shown of the server's log. */
+  postgresOutputCharactersMax: 16 * 1024,
+  /** How long a migration waits for any lock, that of another process's migration included. */
+  migrationLock: Duration.minutes(2),
 
   timelinePageMax: 500
 } as const

@@ -1,0 +1,43 @@
+import { Effect, Layer } from "effect"
+import { ProjectMissing, WorkOrderMissing } from "../../domain/errors/Reasons.ts"
+import type { WorkOrderId } from "../../domain/Ids.ts"
+import { WorkOrders, WorkOrdersContract as Contract } from "../../services/WorkOrders.ts"
+import { StoreCall, storeFunction } from "./StoreCall.ts"
+
+const noOrder = ({ id }: { readonly id: WorkOrderId }) => new WorkOrderMissing({ id })
+
+const submit = storeFunction(
+  "submit_work_order",
+  Contract.submit.input,
+  Contract.submit.output,
+  ({ project }) => new ProjectMissing({ id: project })
+)
+const get = storeFunction("get_work_order", Contract.get.input, Contract.get.output, noOrder)
+const list = storeFunction("list_work_orders", Contract.list.input, Contract.list.output)
+const timeline = storeFunction("timeline", Contract.timeline.input, Contract.timeline.output)
+const merge = storeFunction(
+  "merge_metadata",
+  Contract.mergeMetadata.input,
+  Contract.mergeMetadata.output,
+  noOrder
+)
+const cancel = storeFunction("cancel_work_order", Contract.cancel.input, Contract.cancel.output, noOrder)
+const outcomes = storeFunction("past_outcomes", Contract.pastOutcomes.input, Contract.pastOutcomes.output)
+
+/** Work orders in the store. */
+export const layer = Layer.effect(
+  WorkOrders,
+  Effect.gen(function* () {
+    const context = yield* Effect.context<StoreCall>()
+    const provide = Effect.provide(context)
+    return WorkOrders.of({
+      submit: Effect.fn("WorkOrders.submit")(submit, provide),
+      get: Effect.fn("WorkOrders.get")(get, provide),
+      list: Effect.fn("WorkOrders.list")(list, provide),
+      timeline: Effect.fn("WorkOrders.timeline")(timeline, provide),
+      mergeMetadata: Effect.fn("WorkOrders.mergeMetadata")(merge, provide),
+      cancel: Effect.fn("WorkOrders.cancel")(cancel, provide),
+      pastOutcomes: Effect.fn("WorkOrders.pastOutcomes")(outcomes, provide)
+    })
+  })
+)

@@ -1,0 +1,131 @@
+import { Schema } from "effect"
+import { Workflow } from "effect/workflow"
+import { Fact } from "../../../domain/Fact.ts"
+import { storeFunction } from "../StoreCall.ts"
+
+/**
+ * A step's result as it is journaled. Its success and error are JSON already: an Activity encodes them with
+ * its own schemas before the engine sees them.
+ */
+export const ActivityResult = Schema.toCodecJson(Workflow.Result({ success: Schema.Any, error: Schema.Any }))
+
+export const DeferredExit = Schema.toCodecJson(Schema.Exit(Schema.Any, Schema.Any, Schema.Any))
+
+/** An execution as it is handed to a runner, with everything it has journaled. */
+export const Claimed = Schema.Struct({
+  id: Schema.String,
+  workflow: Schema.String,
+  payload: Schema.Json,
+  fence: Schema.Int,
+  cancelRequested: Schema.Boolean,
+  activities: Schema.Array(
+    Schema.Struct({ name: Schema.String, attempt: Schema.Int, result: ActivityResult })
+  ),
+  deferreds: Schema.Array(Schema.Struct({ name: Schema.String, exit: DeferredExit }))
+})
+export type Claimed = typeof Claimed.Type
+
+/** Enough of a claim to give it back when the rest of it cannot be read. */
+export const ClaimedHead = Schema.Struct({ id: Schema.String, fence: Schema.Int })
+
+/** Proof of a claim: every write names it, and is refused once somebody else holds the execution. */
+const claim = { execution: Schema.String, runner: Schema.String, fence: Schema.Int }
+export type Claim = { readonly [K in keyof typeof claim]: (typeof claim)[K]["Type"] }
+
+export const readClaimed = Schema.decodeUnknownEffect(Schema.toCodecJson(Claimed))
+export const readClaimedHead = Schema.decodeUnknownEffect(ClaimedHead)
+
+export const tick = storeFunction(
+  "runner_tick",
+  Schema.Struct({
+    runner: Schema.String,
+    host: Schema.String,
+    processId: Schema.Int,
+    leaseMs: Schema.Int,
+    room: Schema.Int,
+    running: Schema.Array(Schema.String),
+    workflows: Schema.Array(Schema.String)
+  }),
+  // Claims are read one by one, so that one damaged journal does not stop all others.
+  Schema.Struct({ claims: Schema.Array(Schema.Json), cancelled: Schema.Array(Schema.String) })
+)
+
+export const start = storeFunction(
+  "start_execution",
+  Schema.Struct({
+    id: Schema.String,
+    workflow: Schema.String,
+    payload: Schema.Json,
+    parent: Schema.NullOr(Schema.String),
+    runner: Schema.String,
+    running: Schema.Array(Schema.String)
+  }),
+  Schema.Union([
+    Schema.TaggedStruct("Claimed", { execution: Schema.Json }),
+    Schema.TaggedStruct("Done", { result: Schema.NullOr(Schema.Json) }),
+    Schema.TaggedStruct("Elsewhere", {})
+  ])
+)
+
+/** False: the claim is no longer current, and nothing was written. */
+export const commitActivity = storeFunction(
+  "commit_activity",
+  Schema.Struct({
+    ...claim,
+    name: Schema.String,
+    attempt: Schema.Int,
+    result: ActivityResult,
+    facts: Schema.Array(Fact)
+  }),
+  Schema.Boolean
+)
+
+export const finish = storeFunction(
+  "finish_execution",
+  Schema.Struct({ ...claim, result: Schema.Json }),
+  Schema.Boolean
+)
+
+export const suspend = storeFunction(
+  "suspend_execution",
+  Schema.Struct({ ...claim, deferredsSeen: Schema.Int }),
+  Schema.Boolean
+)
+
+export const abandon = storeFunction(
+  "abandon_execution",
+  Schema.Struct({ ...claim, pauseMs: Schema.Int }),
+  Schema.Boolean
+)
+
+export const release = storeFunction("release_runner", Schema.Struct({ runner: Schema.String }), Schema.Null)
+
+export const poll = storeFunction(
+  "poll_execution",
+  Schema.Struct({ execution: Schema.String }),
+  Schema.Struct({ result: Schema.NullOr(Schema.Json) })
+)
+
+export const requestInterrupt = storeFunction(
+  "request_interrupt",
+  Schema.Struct({ execution: Schema.String }),
+  Schema.Null
+)
+
+export const resume = storeFunction(
+  "resume_execution",
+  Schema.Struct({ execution: Schema.String }),
+  Schema.Null
+)
+
+export const completeDeferred = storeFunction(
+  "complete_deferred",
+  Schema.Struct({ execution: Schema.String, name: Schema.String, exit: DeferredExit }),
+  Schema.Null
+)
+
+export const scheduleClock = storeFunction(
+  "schedule_clock",
+  Schema.Struct({ execution: Schema.String, name: Schema.String, exit: DeferredExit, ms: Schema.Int }),
+  Schema.Null
+)

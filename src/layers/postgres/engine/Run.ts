@@ -1,0 +1,57 @@
+import { Deferred, type Exit, type Fiber } from "effect"
+import { type Workflow, WorkflowEngine } from "effect/workflow"
+import type { Claim, Claimed } from "./EngineStore.ts"
+import type { Registration } from "./Registration.ts"
+
+/** Why a run stopped here without a result. */
+export type Lost =
+  /** Somebody else holds the execution: nothing more may be written or done. */
+  | "fenced"
+  /** The store could not take a result: the execution is given back, to run again after a pause. */
+  | "unavailable"
+  /** This process is leaving: the execution is given back at once. */
+  | "leaving"
+
+/** One execution as this process runs it. Everything durable about it is in the store. */
+export interface Run {
+  readonly claim: Claim
+  readonly registration: Registration
+  readonly payload: object
+  readonly activities: Map<string, Workflow.Result<unknown, unknown>>
+  readonly deferreds: Map<string, Exit.Exit<unknown, unknown>>
+  /** Answers those who wait here. `undefined`: the run stopped without a result. */
+  readonly done: Deferred.Deferred<Workflow.Result<unknown, unknown> | undefined>
+  /** The current replay. */
+  instance: WorkflowEngine.WorkflowInstance["Service"]
+  fiber: Fiber.Fiber<Workflow.Result<unknown, unknown>> | undefined
+  /** Somebody asked for the execution to be cancelled. */
+  interrupted: boolean
+  /** Something happened that the current replay has not seen: replay once more instead of suspending. */
+  stale: boolean
+  lost: Lost | undefined
+}
+
+export const activityKey = (name: string, attempt: number) => `${name}/${attempt}`
+
+export const make = (claimed: Claimed, runner: string, registration: Registration, payload: object): Run => ({
+  claim: { execution: claimed.id, runner, fence: claimed.fence },
+  registration,
+  payload,
+  activities: new Map(claimed.activities.map((it) => [activityKey(it.name, it.attempt), it.result])),
+  deferreds: new Map(claimed.deferreds.map((it) => [it.name, it.exit])),
+  done: Deferred.makeUnsafe(),
+  instance: WorkflowEngine.WorkflowInstance.initial(registration.workflow, claimed.id),
+  fiber: undefined,
+  interrupted: claimed.cancelRequested,
+  stale: false,
+  lost: undefined
+})
+
+/**
+ * Stops a run here for good. Its compensations are skipped, because the execution is not over: whoever holds
+ * it next decides how it ends.
+ */
+export const lose = (run: Run, why: Lost) => {
+  run.lost ??= why
+  run.instance.abandoned = true
+}

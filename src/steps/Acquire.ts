@@ -1,0 +1,71 @@
+import { Effect, Exit, type Schema } from "effect"
+import type { StoreConflict, StoreUnavailable } from "../domain/errors/Reasons.ts"
+import type { Fact } from "../domain/Fact.ts"
+import type { ResourceKind, ResourceName } from "../domain/Resource.ts"
+import { Resources } from "../services/Resources.ts"
+import { StepJournal } from "../services/StepJournal.ts"
+import { StepContext, record } from "./StepContext.ts"
+
+const IntendedTypeId = "~moose/steps/Acquire/Intended"
+
+/** A name whose intent is committed: only such a thing may be made. */
+export interface Intended<K extends ResourceKind = ResourceKind> {
+  readonly [IntendedTypeId]: true
+  readonly kind: K
+  readonly name: string
+}
+
+/**
+ * Every acquisition outside the process takes this path: the intent is committed, the effect happens under
+ * the intended name, and evidence is read back. A process that dies anywhere in between leaves a row that
+ * says where to look.
+ */
+export const intend = Effect.fnUntraced(function* <const K extends ResourceKind>(kind: K, name: string) {
+  const { at } = yield* StepContext
+  const resources = yield* Resources
+  yield* resources.intend({ ...at, resources: [{ kind, name }] })
+  const intended: Intended<K> = { [IntendedTypeId]: true, kind, name }
+  return intended
+})
+
+const held = ({ kind, name }: ResourceName, evidence: Schema.Json) =>
+  record({ _tag: "ResourceHeld", kind, name, evidence })
+
+/** Makes a thing that outlives the step. `acquire` answers what was read back from it. */
+export const kept = <A, E, R>(
+  resource: Intended,
+  acquire: Effect.Effect<A, E, R>,
+  evidence: (value: A) => Schema.Json
+): Effect.Effect<A, E | StoreUnavailable | StoreConflict, R | StepContext | StepJournal> =>
+  Effect.tap(acquire, (value) => held(resource, evidence(value)))
+
+/**
+ * Makes a thing that lives as long as the surrounding scope. `release` is registered first, because a failed
+ * or interrupted `acquire` may have left half of it; it must not mind finding nothing, and answers true once
+ * the thing is really gone. A thing that could not be removed keeps its row, for the reconciler.
+ */
+export const scoped = <A, E, R, E2, R2>(
+  resource: Intended,
+  options: {
+    readonly acquire: Effect.Effect<A, E, R>
+    readonly release: Effect.Effect<boolean, E2, R2>
+  }
+) =>
+  Effect.gen(function* () {
+    const { at } = yield* StepContext
+    const journal = yield* StepJournal
+    const { kind, name } = resource
+    const released: Fact = { _tag: "ResourceReleased", kind, name, evidence: { gone: true } }
+    yield* Effect.addFinalizer((exit) =>
+      options.release.pipe(
+        Effect.flatMap((gone) => {
+          if (!gone) return Effect.logError(`${kind} ${name} is still there after its removal`)
+          // An interrupted step has no result to be committed with.
+          const write = Exit.hasInterrupts(exit) ? journal.commit : journal.append
+          return write({ ...at, facts: [released] })
+        }),
+        Effect.catch((error) => Effect.logError(`${kind} ${name} could not be released`, error))
+      )
+    )
+    return yield* options.acquire
+  })

@@ -1,0 +1,130 @@
+import { Cause, Effect, Match, Option, Result, Schema } from "effect"
+import { PipelineError } from "../domain/errors/PipelineError.ts"
+import type { Fact } from "../domain/Fact.ts"
+import { rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
+import type { Project } from "../domain/Project.ts"
+import type { Resource } from "../domain/Resource.ts"
+import { StepName, type Status, afterStep, isSettled } from "../domain/Status.ts"
+import type { WorkOrderView } from "../domain/WorkOrder.ts"
+import { GitHub } from "../services/GitHub.ts"
+import { Projects } from "../services/Projects.ts"
+import { Resources } from "../services/Resources.ts"
+import { StepJournal } from "../services/StepJournal.ts"
+import { WorkOrders } from "../services/WorkOrders.ts"
+import { Workspace } from "../services/Workspace.ts"
+import * as Failures from "./Failures.ts"
+import type { At } from "./StepContext.ts"
+
+const released = ({ kind, name }: Resource, evidence: Schema.Json): Fact => ({
+  _tag: "ResourceReleased",
+  kind,
+  name,
+  evidence
+})
+
+const preserved = ({ kind, name }: Resource, reason: string): Fact => ({
+  _tag: "ResourcePreserved",
+  kind,
+  name,
+  reason
+})
+
+/** Looks at the real thing behind a row, undoes or keeps it, and answers what is true now. */
+const settle = (resource: Resource, project: Project, rollback: Rollback) =>
+  Effect.gen(function* () {
+    const workspace = yield* Workspace
+    const github = yield* GitHub
+    const { workOrderId, run, name } = resource
+    const attempt = { project, workOrderId, run }
+    return yield* Match.value(resource.kind).pipe(
+      Match.when("worktree", () =>
+        Effect.map(workspace.closeWorktree(attempt), (gone) => released(resource, { gone }))
+      ),
+      Match.when("instruction_file", () =>
+        Effect.map(workspace.removeInstructions(attempt), (gone) => released(resource, { gone }))
+      ),
+      Match.when("branch", () =>
+        rollback === "keep"
+          ? Effect.succeed(preserved(resource, "a later run publishes it instead of paying for it again"))
+          : Effect.map(workspace.dropBranch({ ...attempt, branch: name, quarantine: true }), (quarantined) =>
+              released(resource, { quarantined })
+            )
+      ),
+      Match.when("remote_branch", () =>
+        Effect.map(workspace.remoteHead({ project, branch: name }), (sha) =>
+          sha === null
+            ? released(resource, { gone: true })
+            : preserved(resource, `it was pushed (${sha.slice(0, 10)}), and others may have seen it`)
+        )
+      ),
+      Match.when("pull_request", () =>
+        Effect.map(
+          github.findPullRequests({ repository: project.repository.forge, branch: name, state: "open" }),
+          ([first]) =>
+            first === undefined
+              ? released(resource, { gone: true })
+              : preserved(resource, `pull request #${first.number} is open, and others may have seen it`)
+        )
+      ),
+      Match.exhaustive
+    )
+  })
+
+const isPipelineError = Schema.is(PipelineError)
+
+/** The status and the record of an order whose workflow ended with `cause`. */
+const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: Cause.Cause<unknown>) {
+  if (Cause.hasInterruptsOnly(cause)) {
+    const facts: ReadonlyArray<Fact> = []
+    return { to: "cancelled" satisfies Status, rollback: "undo" satisfies Rollback, facts } as const
+  }
+  const error = Cause.findErrorOption(cause)
+  const known = Option.filter(error, isPipelineError)
+  if (Option.isSome(known)) {
+    const { step } = known.value.failure
+    const facts: ReadonlyArray<Fact> = isSettled(view.status)
+      ? []
+      : [{ _tag: "StepFailed", step, ms: 0, failure: known.value.failure }]
+    return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
+  }
+  // A defect: the steps turn theirs into errors, so it is one of the pipeline itself.
+  const step = Schema.is(StepName)(view.status) ? view.status : "tracking"
+  const failure = yield* Failures.describe(at, step, Failures.fromDefect("pipeline", Cause.squash(cause)))
+  const facts: ReadonlyArray<Fact> = [{ _tag: "StepFailed", step, ms: 0, failure }]
+  return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
+})
+
+/**
+ * Cleans up after a run that did not end well, and records how it was left. Looks at every row the run still
+ * holds, whoever made it, so that it also finds what a killed process left behind. Harmless to repeat.
+ */
+export const compensate = Effect.fn("compensate")(function* (at: At, cause: Cause.Cause<unknown>) {
+  const orders = yield* WorkOrders
+  const projects = yield* Projects
+  const resources = yield* Resources
+  const journal = yield* StepJournal
+
+  const view = yield* orders.get({ id: at.workOrderId })
+  const project = yield* projects.get({ id: view.order.project })
+  const { to, rollback, facts } = yield* ending(at, view, cause)
+
+  const rows = yield* resources.list({ workOrderId: at.workOrderId })
+  const open = rows.filter(({ run, state }) => run === at.run && (state === "intended" || state === "held"))
+  const settled = yield* Effect.forEach(open, (resource) =>
+    Effect.result(settle(resource, project, rollback)).pipe(
+      Effect.tap((result) =>
+        Result.isFailure(result)
+          ? Effect.logError(`${resource.kind} ${resource.name} could not be settled`, result.failure)
+          : Effect.void
+      )
+    )
+  )
+  const done = settled.flatMap((result) => (Result.isSuccess(result) ? [result.success] : []))
+  const disposition =
+    done.length < settled.length
+      ? "manual_intervention_required"
+      : done.some(({ _tag }) => _tag === "ResourcePreserved")
+        ? "preserved"
+        : "rolled_back"
+  yield* journal.commit({ ...at, facts: [...facts, ...done, { _tag: "StatusMoved", to, disposition }] })
+})

@@ -1,0 +1,57 @@
+import { Effect, Schema } from "effect"
+import * as Evidence from "../domain/errors/Evidence.ts"
+import { Failure } from "../domain/errors/Failure.ts"
+import type { Reason } from "../domain/errors/PipelineError.ts"
+import { UnexpectedDefect } from "../domain/errors/Reasons.ts"
+import { meaningOf } from "../domain/policies/Meaning.ts"
+import type { StepName } from "../domain/Status.ts"
+import { Resources } from "../services/Resources.ts"
+import type { At } from "./StepContext.ts"
+
+/** A defect as a reason, so that a bug is recorded like anything else that goes wrong. */
+export const fromDefect = (operation: string, defect: unknown) =>
+  new UnexpectedDefect({
+    evidence: Evidence.make({
+      operation,
+      excerpt: defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect),
+      cause: defect
+    })
+  })
+
+/** The failures that a reason stands for, when it stands for several. */
+const causesOf = (reason: Reason) =>
+  reason._tag === "ModelsExhausted"
+    ? reason.failures.map(({ _tag, message }) => ({ tag: _tag, message }))
+    : []
+
+/** What the order holds right now, as far as the store can tell. */
+const stateOf = Effect.fnUntraced(function* (at: At) {
+  const resources = yield* Resources
+  return yield* resources.list({ workOrderId: at.workOrderId }).pipe(
+    Effect.map((held) => ({
+      resources: held
+        .filter((it) => it.state !== "released")
+        .map(({ kind, name, state }) => ({ kind, name, state }))
+    })),
+    // A failure is worth recording without it: the store may be what failed.
+    Effect.catch((error): Effect.Effect<Schema.Json> => Effect.succeed({ unknown: error.message }))
+  )
+})
+
+/** Everything there is to say about a failure. */
+export const describe = Effect.fnUntraced(function* (at: At, step: StepName, reason: Reason) {
+  const evidence = "evidence" in reason ? reason.evidence : undefined
+  return new Failure({
+    step,
+    operation: evidence?.operation ?? step,
+    workOrderId: at.workOrderId,
+    run: at.run,
+    tag: reason._tag,
+    message: reason.message,
+    ...meaningOf(reason),
+    retryAfterMs: evidence?.retryAfterMs ?? null,
+    excerpt: evidence?.excerpt ?? "",
+    causes: causesOf(reason),
+    state: yield* stateOf(at)
+  })
+})

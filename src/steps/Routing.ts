@@ -1,0 +1,40 @@
+import { Effect } from "effect"
+import { ProjectPaused, RoutingError } from "../domain/errors/RoutingError.ts"
+import * as Prices from "../domain/policies/Prices.ts"
+import { Route } from "../domain/Route.ts"
+import { Budget } from "../services/Budget.ts"
+import { Manager } from "../services/Manager.ts"
+import * as Step from "./Step.ts"
+import { StepContext, record } from "./StepContext.ts"
+
+/** Picks the models to ask, and makes sure that asking the first of them fits the budget. */
+export const routing = Step.make({
+  name: "routing",
+  success: Route,
+  error: RoutingError,
+  fail: (fields) => new RoutingError(fields),
+  summary: (route) => route.reason,
+  body: Effect.fn("routing")(function* () {
+    const { at, order, project } = yield* StepContext
+    if (project.mode === "off") return yield* new ProjectPaused({ id: project.id })
+
+    const manager = yield* Manager
+    const route = yield* manager.route({ order, project })
+    const [first] = route.models
+    if (first !== undefined) {
+      const budget = yield* Budget
+      yield* budget.check({
+        workOrderId: at.workOrderId,
+        amount: Prices.worstCase(first, order.title + order.description)
+      })
+    }
+    yield* record({
+      _tag: "Decided",
+      step: "routing",
+      choice: route.models.map(({ model }) => model).join(", ") || "no model",
+      reason: route.reason,
+      data: { models: route.models.map(({ provider, model }) => `${provider}/${model}`) }
+    })
+    return route
+  })
+})

@@ -1,0 +1,35 @@
+import { Context, Effect, Schema } from "effect"
+import type { StoreConflict, StoreUnavailable } from "../domain/errors/Reasons.ts"
+import type { Fact } from "../domain/Fact.ts"
+import { Run, WorkOrderId } from "../domain/Ids.ts"
+import type { Project } from "../domain/Project.ts"
+import type { StepName } from "../domain/Status.ts"
+import type { WorkOrder } from "../domain/WorkOrder.ts"
+import { StepJournal } from "../services/StepJournal.ts"
+
+/** One run of one work order. */
+export const At = Schema.Struct({ workOrderId: WorkOrderId, run: Run })
+export type At = typeof At.Type
+
+/** What a step works on. */
+export class StepContext extends Context.Service<
+  StepContext,
+  {
+    readonly at: At
+    readonly step: StepName
+    readonly order: WorkOrder
+    readonly project: Project
+    /** When the order was submitted, seconds since 1970: the date of every commit made for it. */
+    readonly submittedAt: number
+  }
+>()("moose/steps/StepContext") {}
+
+/** Adds facts to the running step; they become true with its result. */
+export const record = (
+  ...facts: ReadonlyArray<Fact>
+): Effect.Effect<void, StoreUnavailable | StoreConflict, StepContext | StepJournal> =>
+  Effect.gen(function* () {
+    const { at } = yield* StepContext
+    const journal = yield* StepJournal
+    yield* journal.append({ ...at, facts })
+  })
