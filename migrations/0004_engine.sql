@@ -69,7 +69,8 @@ begin
       left join public.work_orders w on w.id = e.work_order
       left join public.projects p2 on p2.id = w.project
       where e.available_at <= moose.now()
-        and e.workflow in (select jsonb_array_elements_text(p->'workflows'))
+        and p->'workflows' ? e.workflow
+        and (p->'only' = 'null' or p->'only' ? e.id)
         and ((e.state = 'ready' and coalesce(p2.mode, 'on') <> 'off')
           or (e.state = 'running'
               and (r.id is null or r.lease_until < moose.now()

@@ -1,8 +1,8 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { ProjectId, Run, Sha, WorkOrderId } from "./Ids.ts"
 import { Proposal, RepositoryPath } from "./Proposal.ts"
 import { Disposition, Status } from "./Status.ts"
-import { Usd } from "./Usd.ts"
+import { Usd, UsdFromDecimal } from "./Usd.ts"
 
 /** What sort of work it is: the axis for "this model always fails on auth tasks". */
 export const Kind = Schema.Literals(["bug", "feature", "refactor", "auth", "test", "docs", "chore"])
@@ -68,3 +68,37 @@ export class WorkOrderView extends Schema.Class<WorkOrderView>("WorkOrderView")(
   submittedAt: Schema.DateTimeUtcFromString,
   updatedAt: Schema.DateTimeUtcFromString
 }) {}
+
+const orElse = <S extends Schema.Constraint>(schema: S, value: S["Encoded"]) =>
+  Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema)
+
+/** A work order as a person writes it: what is left out has a default. */
+export const WorkOrderRequest = Schema.Struct({
+  id: Schema.optionalKey(WorkOrderId),
+  project: ProjectId,
+  kind: orElse(Kind, "feature"),
+  title: WorkOrder.fields.title,
+  description: orElse(WorkOrder.fields.description, ""),
+  acceptanceCriteria: orElse(WorkOrder.fields.acceptanceCriteria, []),
+  filesInScope: orElse(WorkOrder.fields.filesInScope, []),
+  /** The project's base branch when left out. */
+  baseBranch: Schema.optionalKey(WorkOrder.fields.baseBranch),
+  priority: orElse(WorkOrder.fields.priority, 0),
+  /** In dollars, "2.50". */
+  maxUsd: Schema.optionalKey(UsdFromDecimal),
+  metadata: orElse(Metadata, {}),
+  proposal: Schema.optionalKey(Proposal)
+})
+export type WorkOrderRequest = typeof WorkOrderRequest.Type
+
+/** The order that a request stands for. */
+export const fromRequest = (request: WorkOrderRequest, id: WorkOrderId, baseBranch: string): WorkOrder => {
+  const { maxUsd, proposal, ...same } = request
+  return new WorkOrder({
+    ...same,
+    id: request.id ?? id,
+    baseBranch: request.baseBranch ?? baseBranch,
+    limits: maxUsd === undefined ? {} : { maxUsd },
+    ...(proposal === undefined ? {} : { proposal })
+  })
+}

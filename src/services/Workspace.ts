@@ -77,6 +77,12 @@ export const WorkspaceContract = {
     output: Schema.Void,
     failure: Schema.Union([...remoteReasons, ...pushReasons])
   },
+  /** What differs between two commits of the mirror, as a patch. */
+  diff: {
+    input: Schema.Struct({ project: Project, from: Sha, to: Sha }),
+    output: Schema.String,
+    failure: Schema.Union(gitReasons)
+  },
   /**
    * Removes the order's branch from the mirror. With `quarantine` its tip is kept first, under
    * `refs/moose/quarantine/<order>/<run>`. Answers the tip, or null when there was no branch.

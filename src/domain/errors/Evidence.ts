@@ -2,6 +2,8 @@ import { Schema } from "effect"
 
 /** Longest piece of foreign output that is kept with a failure, in characters. */
 export const excerptCharactersMax = 500
+/** How much of a foreign text is searched for secrets; what comes after it is dropped. */
+const searchedCharactersMax = 64 * 1024
 
 const Cause = Schema.Defect({ includeStack: true })
 
@@ -37,7 +39,8 @@ const secrets = new RegExp(
 export const redact = (text: string): string => text.replace(secrets, "[redacted]")
 
 /** Without secrets, and without what a database or a terminal would choke on. */
-const clean = (text: string): string => redact(text).replace(/[^\P{Cc}\n\t]/gu, "")
+const clean = (text: string): string =>
+  redact(text.slice(0, searchedCharactersMax)).replace(/[^\P{Cc}\n\t]/gu, "")
 
 const cleanJson = (json: Schema.Json): Schema.Json => {
   if (typeof json === "string") return clean(json).toWellFormed()

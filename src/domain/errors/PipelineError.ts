@@ -1,9 +1,9 @@
 import { Schema } from "effect"
-import { ApplyError, type ApplyReason } from "./ApplyError.ts"
-import { GenerationError, type GenerationReason } from "./GenerationError.ts"
-import { PullRequestError, type PullRequestReason } from "./PullRequestError.ts"
-import { RoutingError, type RoutingReason } from "./RoutingError.ts"
-import { TrackingError, type TrackingReason } from "./TrackingError.ts"
+import { ApplyError, ApplyReason } from "./ApplyError.ts"
+import { GenerationError, GenerationReason } from "./GenerationError.ts"
+import { PullRequestError, PullRequestReason } from "./PullRequestError.ts"
+import { RoutingError, RoutingReason } from "./RoutingError.ts"
+import { TrackingError, TrackingReason } from "./TrackingError.ts"
 
 /** Everything a work order can fail with: one error per step, each with its reason. */
 export const PipelineError = Schema.Union([
@@ -15,4 +15,12 @@ export const PipelineError = Schema.Union([
 ])
 export type PipelineError = typeof PipelineError.Type
 
-export type Reason = RoutingReason | GenerationReason | ApplyReason | PullRequestReason | TrackingReason
+/** Every reason of every step. */
+export const Reason = Schema.Union([
+  RoutingReason,
+  GenerationReason,
+  ApplyReason,
+  PullRequestReason,
+  TrackingReason
+])
+export type Reason = typeof Reason.Type

@@ -17,11 +17,11 @@ export const Limits = {
   gitRemote: Duration.minutes(5),
   gitOutputBytesMax: 16 * 1024 * 1024,
   /** One git command that finds a lock held by another process is tried this often in all. */
-  gitLockAttempts: 7,
+  gitLockAttempts: 6,
   gitLockRetryFirst: Duration.millis(50),
 
   /** How long a child process may take to end after it was asked to, before it is killed. */
-  processKillAfter: Duration.seconds(5),
+  processKillAfter: Duration.seconds(2),
   /** How long the output of an ended process is awaited: something it started may still hold the pipe. */
   processDrain: Duration.seconds(1),
 
@@ -50,7 +50,7 @@ export const Limits = {
   /** How many language models one worker keeps ready. */
   modelsReadyMax: 32,
   /** How many places in a model's answer are tried as the beginning of a proposal. */
-  proposalStartsMax: 64,
+  proposalStartsMax: 32,
   /** The longest answer in which a proposal is looked for. */
   proposalCharactersMax: 1_000_000,
   /** How many models routing names for one order, and the prompt it takes for typical when it compares costs. */
@@ -96,13 +96,23 @@ export const Limits = {
   postgresStop: Duration.seconds(20),
   /** How long another process may take that starts or stops the same server. */
   postgresFolderLock: Duration.minutes(4),
+  /** How many files of a folder are copied at once. */
+  postgresCopies: 16,
+  /** How long postmaster.pid may be incomplete before it counts as broken; it is written in one go. */
+  postgresPidFile: Duration.millis(250),
   postgresPoll: Duration.millis(10),
-  /** How often a start is tried again because somebody took the port that was just free. */
-  postgresStartAttempts: 5,
+  /** How often a start is tried because the port was taken meanwhile, or remains of a killed server still end. */
+  postgresStartAttempts: 10,
+  postgresStartPause: Duration.millis(200),
   /** What is kept of a helper program's output, and shown of the server's log. */
   postgresOutputCharactersMax: 16 * 1024,
   /** How long a migration waits for any lock, that of another process's migration included. */
   migrationLock: Duration.minutes(2),
 
+  /** How often a person's view of an order is refreshed, and the longest a command looks on. */
+  progressPoll: Duration.millis(100),
+  follow: Duration.hours(4),
+  /** How long an interrupted command waits for the order's clean-up. */
+  cancelled: Duration.seconds(60),
   timelinePageMax: 500
 } as const

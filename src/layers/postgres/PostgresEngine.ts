@@ -14,6 +14,13 @@ import type { StoreCall } from "./StoreCall.ts"
 
 const { patiently } = Executions
 
+export interface Options {
+  /** How many executions may run here at once. */
+  readonly slots: number
+  /** Claims only these executions; any that are free when missing. */
+  readonly only?: ReadonlyArray<string>
+}
+
 /**
  * Durable executions in Postgres. A step's end is one commit: its result, and every fact the step appended
  * to its StepJournal. An execution belongs to one runner at a time, whose lease is one row; what a runner
@@ -22,7 +29,7 @@ const { patiently } = Executions
  * `Encoded` has no error channel, and a defect would be journaled as a final result. So when the store does
  * not answer within bounds, the run is abandoned here, without a result, and claimed again later.
  */
-export const layer = (options: { readonly slots: number }) =>
+export const layer = (options: Options) =>
   Layer.effect(
     WorkflowEngine.WorkflowEngine,
     Effect.gen(function* () {
@@ -41,6 +48,7 @@ export const layer = (options: { readonly slots: number }) =>
       const runner = yield* Runner.make({
         runnerId,
         slots: options.slots,
+        only: options.only,
         running: () => [...runs.keys()],
         workflows: () => [...registrations.keys()],
         claimed: (claimed) => Effect.asVoid(executions.adopt(claimed)),

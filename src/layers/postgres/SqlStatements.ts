@@ -14,9 +14,10 @@ const word = /[A-Za-z0-9_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*/y
 const dollarQuote = /\$(?:[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$/y
 const quoted = /'[^']*(?:'|$)/y
 const quotedIdentifier = /"[^"]*(?:"|$)/y
-const escaped = /[eE]'(?:[^'\\]|\\[\s\S]|'')*(?:\\?$|')/y
+const escaped = /[eE]'(?:[^'\\]+|\\[\s\S]|'')*(?:\\?$|')/y
 /** An E-string that goes on in another literal after a line break; backslashes escape there too. */
-const escapedContinuation = /(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*'(?:[^'\\]|\\[\s\S]|'')*(?:\\?$|')/y
+const escapedContinuation =
+  /(?:[ \t\f\v]|--[^\n\r]*(?=[\n\r]))*[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*'(?:[^'\\]+|\\[\s\S]|'')*(?:\\?$|')/y
 const blockCommentEdge = /\/\*|\*\//g
 
 /** Where the token that `pattern` finds at `from` ends; `from` itself when it finds none. */

@@ -44,6 +44,7 @@ export const tick = storeFunction(
     leaseMs: Schema.Int,
     room: Schema.Int,
     running: Schema.Array(Schema.String),
+    only: Schema.NullOr(Schema.Array(Schema.String)),
     workflows: Schema.Array(Schema.String)
   }),
   // Claims are read one by one, so that one damaged journal does not stop all others.

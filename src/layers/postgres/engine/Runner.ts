@@ -9,6 +9,8 @@ export interface RunnerOptions {
   readonly runnerId: string
   /** How many executions may run here at once. */
   readonly slots: number
+  /** Claims only these executions. */
+  readonly only: ReadonlyArray<string> | undefined
   readonly running: () => ReadonlyArray<string>
   readonly workflows: () => ReadonlyArray<string>
   /** Called for each execution that is now ours. */
@@ -47,6 +49,7 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
         leaseMs,
         room: Math.max(0, options.slots - running.length),
         running,
+        only: options.only ?? null,
         workflows: options.workflows()
       })
     )

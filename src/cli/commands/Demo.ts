@@ -1,0 +1,113 @@
+import { Console, DateTime, Effect, Layer, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { ProjectId } from "../../domain/Ids.ts"
+import { Project } from "../../domain/Project.ts"
+import { Usd } from "../../domain/Usd.ts"
+import { WorkOrderRequest, fromRequest } from "../../domain/WorkOrder.ts"
+import * as DemoRepository from "../../layers/DemoRepository.ts"
+import * as Environment from "../../layers/Environment.ts"
+import { packageRoot } from "../../layers/PackageRoot.ts"
+import * as Settings from "../../layers/Settings.ts"
+import { Projects } from "../../services/Projects.ts"
+import { Workspace } from "../../services/Workspace.ts"
+import * as Faults from "../../testing/Faults.ts"
+import { samples } from "../../testing/Samples.ts"
+import { execute } from "../Execute.ts"
+import * as Input from "../Input.ts"
+import { showFor } from "../Progress.ts"
+import { conclude } from "../Report.ts"
+import * as Style from "../Style.ts"
+import { UserError } from "../UserError.ts"
+
+const projectId = ProjectId.make("sample")
+
+const demoProject = Effect.map(
+  DemoRepository.seed,
+  (repository) =>
+    new Project({
+      id: projectId,
+      repository,
+      baseBranch: DemoRepository.demoBranch,
+      checks: [],
+      limits: { dailyUsd: Usd.make(5_000_000), workOrderUsd: Usd.make(1_000_000) },
+      concurrency: 4,
+      timeZone: DateTime.zoneMakeNamedUnsafe("UTC"),
+      mode: "on"
+    })
+)
+
+/** The faults that `--fail` can show, by the name of the reason. */
+const faults = new Map<string, Faults.Fault>(
+  Object.values(samples).flatMap((sample) =>
+    Option.toArray(Option.map(Faults.meeting(sample), (fault) => [sample._tag, fault] as const))
+  )
+)
+
+const faultOf = (name: Option.Option<string>) =>
+  Option.match(name, {
+    onNone: () => Effect.succeed<Faults.Fault>(Layer.empty),
+    onSome: (reason) =>
+      Option.match(Option.fromUndefinedOr(faults.get(reason)), {
+        onSome: Effect.succeed,
+        onNone: () =>
+          Effect.fail(
+            new UserError({
+              problem: `--fail: ${reason} is not a failure that the demo can show`,
+              fix: `One of: ${[...faults.keys()].sort().join(", ")}`
+            })
+          )
+      })
+  })
+
+const hello = `Moose demo: everything on this machine. PostgreSQL, a forge that speaks GitHub's REST API,
+a sample repository, the built-in editor, and an offline model that knows this work order.
+`
+
+const next = `
+Next:
+  moose run --repo <folder or URL> --title "…"      a work order on a repository of yours
+  moose demo --fail PushRejected                    what a failure looks like
+  moose forge                                       keeps the forge up, to open the pull request
+  moose doctor                                      what is in use, and what is missing`
+
+/** `moose demo`: a work order becomes a pull request, with nothing configured. */
+export const demo = Command.make(
+  "demo",
+  {
+    json: Flag.Boolean("json").pipe(
+      Flag.withDescription("Print one JSON object at the end"),
+      Flag.withDefault(false)
+    ),
+    fail: Flag.String("fail").pipe(
+      Flag.withDescription("Show what one failure looks like: the name of its reason"),
+      Flag.optional
+    )
+  },
+  Effect.fnUntraced(function* ({ json, fail }) {
+    const fault = yield* faultOf(fail)
+    const request = yield* Input.readJsonFile(
+      `${packageRoot}/fixtures/demo/work-order.json`,
+      WorkOrderRequest.mapFields(({ project: _, ...fields }) => fields)
+    )
+    if (!json) yield* Console.log(hello)
+    const id = yield* Input.newId
+    yield* Effect.gen(function* () {
+      const projects = yield* Projects
+      const workspace = yield* Workspace
+      const project = yield* projects.put(yield* demoProject)
+      const order = fromRequest({ ...request, project: projectId }, id, project.baseBranch)
+      const view = yield* execute(order, yield* showFor(json))
+      if (!json && view.baseSha !== null && view.headSha !== null && view.status === "completed") {
+        const patch = yield* workspace.diff({ project, from: view.baseSha, to: view.headSha })
+        yield* Console.log(`\n${Style.patch(patch.trimEnd())}`)
+      }
+      yield* conclude(view, json)
+      if (!json) yield* Console.log(next)
+    }).pipe(
+      Effect.provide(
+        fault.pipe(Layer.provideMerge(Environment.everything), Layer.provideMerge(Environment.localForge))
+      ),
+      Effect.provide(Settings.layerEmbedded)
+    )
+  })
+).pipe(Command.withDescription("Turn a sample work order into a pull request, with nothing configured"))

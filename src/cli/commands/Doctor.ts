@@ -1,0 +1,98 @@
+import { PgClient } from "@effect/sql-pg"
+import { Console, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as GitCli from "../../layers/GitCli.ts"
+import * as Environment from "../../layers/Environment.ts"
+import { EmbeddedPostgres } from "../../layers/postgres/EmbeddedPostgres.ts"
+import * as Settings from "../../layers/Settings.ts"
+import { LocalForge } from "../../layers/forge/LocalForge.ts"
+import { Git } from "../../services/Git.ts"
+import { Projects } from "../../services/Projects.ts"
+import { explain } from "../Explain.ts"
+import { printJson } from "../Report.ts"
+import { style } from "../Style.ts"
+import { NotCompleted } from "../UserError.ts"
+
+/** One part, what is in its place, and what to do when it is not usable. */
+interface Finding {
+  readonly part: string
+  readonly ok: boolean
+  readonly what: string
+  readonly fix: string | null
+}
+
+const fine = (part: string, what: string): Finding => ({ part, ok: true, what, fix: null })
+
+const checked = <E, R>(part: string, check: Effect.Effect<string, E, R>): Effect.Effect<Finding, never, R> =>
+  Effect.match(check, {
+    onSuccess: (what) => fine(part, what),
+    onFailure: (error) => {
+      const { problem, fix } = explain(error)
+      return { part, ok: false, what: problem, fix }
+    }
+  })
+
+const gitVersion = Effect.gen(function* () {
+  const git = yield* Git
+  return yield* git.version({})
+})
+
+const databaseAnswers = Effect.gen(function* () {
+  const { databaseUrl } = yield* Settings.Settings
+  const embedded = yield* Effect.serviceOption(EmbeddedPostgres)
+  const sql = yield* PgClient.PgClient
+  const [row] = yield* sql<{ version: string }>`select current_setting('server_version') as version`
+  const projects = yield* Projects
+  yield* projects.list({})
+  const where = Option.match(embedded, {
+    onNone: () => "DATABASE_URL",
+    onSome: ({ dataDirectory }) => `embedded, in ${dataDirectory}`
+  })
+  return `PostgreSQL ${row?.version ?? ""} (${databaseUrl === undefined ? where : "DATABASE_URL"})`
+})
+
+const forgeInUse = Effect.gen(function* () {
+  const settings = yield* Settings.Settings
+  const local = yield* Effect.serviceOption(LocalForge)
+  if (Option.isSome(local)) {
+    return `the local forge (${local.value.url}); set GITHUB_TOKEN for pull requests on GitHub`
+  }
+  return `${settings.githubApiUrl}, with ${settings.githubToken === undefined ? "no token" : "GITHUB_TOKEN"}`
+})
+
+const modelInUse = Effect.map(Settings.Settings, ({ openaiApiKey, openaiBaseUrl, model }) =>
+  openaiApiKey === undefined
+    ? "the offline model, which knows only the demo's orders; set OPENAI_API_KEY for a real one"
+    : `${openaiBaseUrl ?? "OpenAI"}, ${model ?? "chosen by price and kind of work"}`
+)
+
+const findings = Effect.gen(function* () {
+  const node = fine("node", process.versions.node)
+  const settings = yield* Settings.Settings
+  const git = yield* checked("git", gitVersion.pipe(Effect.provide(GitCli.layer())))
+  const database = yield* checked("database", databaseAnswers.pipe(Effect.provide(Environment.stored)))
+  const forge = yield* checked("forge", forgeInUse.pipe(Effect.provide(Environment.forge)))
+  const model = yield* checked("model", modelInUse)
+  return [node, git, database, forge, model, fine("editor", settings.editor), fine("home", settings.home)]
+})
+
+/** `moose doctor`: what is in use, what is missing, and how to put it right. */
+export const doctor = Command.make(
+  "doctor",
+  { json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false)) },
+  Effect.fnUntraced(function* ({ json }) {
+    const found = yield* findings
+    if (json) yield* printJson(found)
+    else {
+      yield* Effect.forEach(
+        found,
+        ({ part, ok, what, fix }) =>
+          Console.log(
+            `  ${ok ? style.good("✓") : style.bad("✗")} ${part.padEnd(10)} ${what}${fix === null ? "" : `\n${" ".repeat(15)}${fix}`}`
+          ),
+        { discard: true }
+      )
+    }
+    if (found.some(({ ok }) => !ok)) return yield* new NotCompleted({})
+  }, Effect.provide(Settings.layer))
+).pipe(Command.withDescription("Say what is in use, and what is missing"))

@@ -1,0 +1,143 @@
+import { NodeServices } from "@effect/platform-node"
+import { PgClient } from "@effect/sql-pg"
+import { Effect, FileSystem, Layer, Option, Path, Redacted } from "effect"
+import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"
+import * as pipeline from "../pipeline.ts"
+import * as LocalForge from "./forge/LocalForge.ts"
+import * as GitCli from "./GitCli.ts"
+import * as GitHubRest from "./GitHubRest.ts"
+import * as LanguageModelProposer from "./LanguageModelProposer.ts"
+import * as PatchEditor from "./PatchEditor.ts"
+import * as BudgetStore from "./postgres/BudgetStore.ts"
+import * as EmbeddedPostgres from "./postgres/EmbeddedPostgres.ts"
+import * as JournalStore from "./postgres/JournalStore.ts"
+import * as Migrations from "./postgres/Migrations.ts"
+import * as PostgresEngine from "./postgres/PostgresEngine.ts"
+import * as ProjectsStore from "./postgres/ProjectsStore.ts"
+import * as StoreCall from "./postgres/StoreCall.ts"
+import * as WorkOrdersStore from "./postgres/WorkOrdersStore.ts"
+import * as RulesManager from "./RulesManager.ts"
+import { Settings } from "./Settings.ts"
+import * as WorktreeWorkspace from "./WorktreeWorkspace.ts"
+
+/** The folder of Moose's own things, made when it is missing and invisible to git. */
+export const home = Effect.gen(function* () {
+  const settings = yield* Settings
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const directory = path.resolve(settings.home)
+  yield* fs.makeDirectory(directory, { recursive: true })
+  const ignore = path.join(directory, ".gitignore")
+  if (!(yield* fs.exists(ignore))) yield* fs.writeFileString(ignore, "*\n")
+  return directory
+})
+
+/** A connection to DATABASE_URL as it is, or to the embedded server, which is kept up to date by itself. */
+export const database = Layer.unwrap(
+  Effect.gen(function* () {
+    const { databaseUrl } = yield* Settings
+    if (databaseUrl !== undefined) return PgClient.layer({ url: databaseUrl })
+    const directory = `${yield* home}/postgres`
+    const client = Layer.unwrap(
+      Effect.map(EmbeddedPostgres.EmbeddedPostgres, ({ url }) => PgClient.layer({ url }))
+    )
+    return Migrations.layer.pipe(
+      Layer.provideMerge(client),
+      Layer.provideMerge(EmbeddedPostgres.layer({ dataDirectory: directory }))
+    )
+  })
+)
+
+/** Everything that lives in the database. */
+export const store = Layer.mergeAll(
+  WorkOrdersStore.layer,
+  ProjectsStore.layer,
+  JournalStore.layerJournal,
+  JournalStore.layerResources,
+  BudgetStore.layer
+).pipe(Layer.provideMerge(StoreCall.layerPg))
+
+/** git's `Authorization` header: the forge's token as the password, on the forge's own address only. */
+const basic = (token: Redacted.Redacted<string>) =>
+  Redacted.make(`Basic ${Buffer.from(`x-access-token:${Redacted.value(token)}`).toString("base64")}`)
+
+/** The host that git talks to where the REST API is at `apiUrl`. */
+export const gitHost = (apiUrl: string): string => {
+  const host = URL.parse(apiUrl)?.host ?? apiUrl
+  return host === "api.github.com" ? "github.com" : host
+}
+
+/** The forge that Moose brings along. */
+export const localForge = Layer.unwrap(
+  Effect.map(home, (directory) => LocalForge.layer({ directory: `${directory}/forge` }))
+)
+
+/** GitHub, for which a token is needed, or the forge that Moose brings along: the same REST API either way. */
+export const forge = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    if (Settings.usesGitHub(settings)) {
+      const { githubApiUrl, githubToken } = settings
+      const host = gitHost(githubApiUrl)
+      const isForge = (remoteUrl: string) =>
+        Option.exists(parseRepositoryUrl(remoteUrl), (it) => it.host === host)
+      const authorization = (remoteUrl: string) =>
+        githubToken !== undefined && isForge(remoteUrl) ? basic(githubToken) : undefined
+      return Layer.merge(
+        GitHubRest.layer({ apiUrl: githubApiUrl, token: githubToken }),
+        GitCli.layer({ authorization })
+      )
+    }
+    return Layer.unwrap(
+      Effect.map(LocalForge.LocalForge, ({ url, token }) => {
+        const authorization = (remoteUrl: string) =>
+          remoteUrl.startsWith(`${url}/`) ? basic(token) : undefined
+        return Layer.merge(GitHubRest.layer({ apiUrl: url, token }), GitCli.layer({ authorization }))
+      })
+    ).pipe(Layer.provideMerge(localForge))
+  })
+)
+
+const workspace = Layer.unwrap(Effect.map(home, (directory) => WorktreeWorkspace.layer({ directory })))
+
+const models = Layer.unwrap(
+  Effect.gen(function* () {
+    const { openaiApiKey, openaiBaseUrl, model } = yield* Settings
+    const openai =
+      openaiApiKey === undefined
+        ? {}
+        : {
+            openai: {
+              apiKey: openaiApiKey,
+              ...(openaiBaseUrl === undefined ? {} : { baseUrl: openaiBaseUrl })
+            }
+          }
+    const offline = openaiApiKey === undefined
+    return Layer.merge(
+      LanguageModelProposer.layer({ ...openai, offline }),
+      RulesManager.layer({
+        providers: [offline ? "offline" : "openai"],
+        ...(model === undefined ? {} : { model })
+      })
+    )
+  })
+)
+
+/** What the steps reach the world through. */
+export const tools = Layer.mergeAll(models, PatchEditor.layer, workspace).pipe(Layer.provideMerge(forge))
+
+/** The store and what it is kept in: enough to submit, look and decide. */
+export const stored = store.pipe(Layer.provideMerge(database))
+
+/** All that a worker needs. */
+export const everything = tools.pipe(Layer.provideMerge(stored))
+
+/** The pipeline on the durable engine, claiming work: everything, or only the executions named. */
+export const worker = (options: { readonly only?: ReadonlyArray<string> } = {}) =>
+  Layer.unwrap(
+    Effect.map(Settings, ({ slots }) =>
+      pipeline.layer.pipe(Layer.provideMerge(PostgresEngine.layer({ slots, ...options })))
+    )
+  )
+
+export const platform = NodeServices.layer

@@ -1,0 +1,228 @@
+import { PlatformError, Predicate } from "effect"
+import * as Evidence from "../domain/errors/Evidence.ts"
+import { PushProtected, PushRejected, SecretBlocked } from "../domain/errors/PullRequestError.ts"
+import {
+  AuthenticationFailed,
+  DiskFull,
+  GitFailed,
+  PermissionDenied,
+  RemoteUnreachable,
+  RepositoryLocked,
+  RepositoryMissing,
+  type TimedOut
+} from "../domain/errors/Reasons.ts"
+import { shown } from "./GitNames.ts"
+
+/**
+ * What a git command's end means. Exit code, porcelain output and HTTP status come first; words are
+ * matched only where git offers nothing else, in English (every command runs with LC_ALL=C), and what
+ * the remote said for people (lines that begin with `remote:`) counts only where the remote decided.
+ */
+
+/** How a git command ended badly. `operation` is the command without its arguments: "git push". */
+export interface GitEnd {
+  readonly operation: string
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly stderr: string
+}
+
+export type LocalReason = GitFailed | RepositoryLocked | DiskFull | TimedOut
+export type RemoteReason = LocalReason | RemoteUnreachable | AuthenticationFailed | RepositoryMissing
+
+const evidenceOf = (end: GitEnd, first = ""): Evidence.Evidence => {
+  const httpStatus = httpStatusOf(end.stderr)
+  const said = `${first}\n${end.stderr}`.trim()
+  const silence = end.signal === null ? "git gave no reason" : `git was ended by ${end.signal}`
+  return Evidence.make({
+    operation: end.operation,
+    excerpt: said === "" ? silence : said,
+    ...(end.exitCode === null ? {} : { exitCode: end.exitCode }),
+    ...(httpStatus === undefined ? {} : { httpStatus })
+  })
+}
+
+/** The catch-all, for what git did not even get to see. */
+export const gitFailed = (operation: string, excerpt: string): GitFailed =>
+  new GitFailed({ evidence: Evidence.make({ operation, excerpt }) })
+
+const fullDisk = new Set(["ENOSPC", "EDQUOT"])
+
+/** A file system failure of our own, by its errno code. */
+export const fileReason = (
+  operation: string,
+  path: string,
+  error: PlatformError.PlatformError
+): DiskFull | GitFailed => {
+  const code = Predicate.hasProperty(error.cause, "code") ? error.cause.code : undefined
+  const evidence = Evidence.make({ operation, excerpt: error.message, cause: error })
+  return Predicate.isString(code) && fullDisk.has(code)
+    ? new DiskFull({ path, evidence })
+    : new GitFailed({ evidence })
+}
+
+const linesOf = (stderr: string): ReadonlyArray<string> => stderr.split(/[\r\n]+/)
+
+const remoteLine = /^remote: ?/
+
+/** What git itself said, without what it passed on from the remote. */
+const ownWords = (stderr: string): string =>
+  linesOf(stderr)
+    .filter((line) => !remoteLine.test(line))
+    .join("\n")
+
+const remoteWords = (stderr: string): string =>
+  linesOf(stderr)
+    .filter((line) => remoteLine.test(line))
+    .join("\n")
+
+const lockHeld =
+  /Unable to create '.*\.lock': File exists|could not lock config file .*: File exists|cannot lock ref '.*': is at [0-9a-f]+ but expected/
+/** A full disk met while a lock file is written is reported without its errno, only as "couldn't write". */
+const diskFull = /No space left on device|Disk quota exceeded|couldn't write '.*\.lock'/
+
+/** What a command that stays on this machine ended in. `path` is where it worked. */
+export const localReason = (end: GitEnd, path: string): LocalReason => {
+  const words = ownWords(end.stderr)
+  if (diskFull.test(words)) return new DiskFull({ path, evidence: evidenceOf(end) })
+  if (lockHeld.test(words)) return new RepositoryLocked({ path, evidence: evidenceOf(end) })
+  return new GitFailed({ evidence: evidenceOf(end) })
+}
+
+const httpStatus = /(?:The requested URL returned error:|RPC failed; HTTP) (\d{3})/
+
+const httpStatusOf = (stderr: string): number | undefined => {
+  const status = httpStatus.exec(stderr)?.[1]
+  return status === undefined ? undefined : Number(status)
+}
+
+const authentication =
+  /Authentication failed for|could not read (?:Username|Password) for|Permission denied \([a-z,-]+\)|Too many authentication failures/
+const missing =
+  /^fatal: repository '.*' (?:not found|does not exist)|ERROR: Repository not found|does not appear to be a git repository/m
+/** What forges say over ssh, where there is no status, and over HTTP beside 403. */
+const denied =
+  /ERROR: Permission to \S+ denied to|ERROR: Write access to repository not granted|ERROR: The key you are authenticating with has been marked as read only|was archived so it is read-only/
+/** A certificate or host key that does not fit is reported in the same frame as a broken line, but does not pass. */
+const untrusted = /certificate|SSL: |Host key verification failed/
+const unreachable =
+  /unable to access '|RPC failed; curl|Could not resolve (?:host|proxy)|Failed to connect|Couldn't connect to server|Connection (?:refused|reset|timed out|closed)|Network is unreachable|No route to host|Broken pipe|Empty reply from server|hung up unexpectedly|unexpected disconnect|early EOF|remote did not send all necessary objects/
+
+type Cause = "authentication" | "denied" | "missing" | "unreachable" | "tooLarge" | "unknown"
+
+const causeOfStatus = (status: number): Cause => {
+  if (status === 401) return "authentication"
+  if (status === 403) return "denied"
+  if (status === 404 || status === 410) return "missing"
+  if (status === 413) return "tooLarge"
+  return status === 408 || status === 425 || status === 429 || status >= 500 ? "unreachable" : "unknown"
+}
+
+const causeOf = (end: GitEnd): Cause => {
+  if (end.signal !== null) return "unknown"
+  const status = httpStatusOf(end.stderr)
+  if (status !== undefined) return causeOfStatus(status)
+  const words = ownWords(end.stderr)
+  if (authentication.test(words)) return "authentication"
+  if (denied.test(words)) return "denied"
+  if (missing.test(words)) return "missing"
+  if (untrusted.test(words)) return "unknown"
+  return unreachable.test(words) ? "unreachable" : "unknown"
+}
+
+interface Place {
+  /** Where the command worked. */
+  readonly path: string
+  readonly remoteUrl: string
+}
+
+const ofCause = (end: GitEnd, cause: Cause, place: Place): RemoteReason => {
+  const remote = shown(place.remoteUrl)
+  const evidence = evidenceOf(end)
+  switch (cause) {
+    case "authentication":
+      return new AuthenticationFailed({ service: remote, evidence })
+    case "missing":
+      return new RepositoryMissing({ repository: remote, evidence })
+    case "unreachable":
+      return new RemoteUnreachable({ remote, evidence })
+    // Refused although known: for a command that only reads, this too needs other credentials.
+    case "denied":
+      return new AuthenticationFailed({ service: remote, evidence })
+    case "tooLarge":
+    case "unknown":
+      return new GitFailed({ evidence })
+  }
+}
+
+/** What a command that reads from a remote ended in. */
+export const remoteReason = (end: GitEnd, place: Place): RemoteReason => {
+  const local = localReason(end, place.path)
+  return local._tag === "GitFailed" ? ofCause(end, causeOf(end), place) : local
+}
+
+/** The remote's answer for one ref: a line `<flag>\t<from>:<to>\t<summary>` of `git push --porcelain`. */
+export interface RefAnswer {
+  readonly flag: string
+  readonly summary: string
+}
+
+/** Finds the answer for `ref` in what `git push --porcelain` printed. */
+export const refAnswer = (stdout: string, ref: string): RefAnswer | undefined => {
+  for (const line of stdout.split("\n")) {
+    const [flag, refs, summary] = line.split("\t")
+    if (flag !== undefined && summary !== undefined && refs?.endsWith(`:${ref}`)) return { flag, summary }
+  }
+  return undefined
+}
+
+/** New, fast-forwarded, forced, or there already. `-` would be a deletion. */
+const accepted = new Set(["*", " ", "+", "="])
+export const isAccepted = (answer: RefAnswer): boolean => accepted.has(answer.flag)
+
+const leaseStale =
+  /^\[rejected\] \((?:stale info|fetch first|non-fast-forward|needs force|already exists|remote ref updated since checkout)\)/
+const movedMeanwhile = /^\[remote rejected\] \(.*is at [0-9a-f]+ but expected/
+/** The remote broke while it worked, which it reports in the frame of a refusal. */
+const remoteBroke =
+  /^\[remote rejected\] \((?:Internal Server Error|unpacker error|.*timeout.*)\)|^\[remote failure\]/
+
+/** Is the branch not where it was expected? */
+export const isMoved = (answer: RefAnswer): boolean =>
+  leaseStale.test(answer.summary) || movedMeanwhile.test(answer.summary)
+
+/** What a refused ref means. `HeadMoved` is decided before, because it needs another question to the remote. */
+export const refusalReason = (
+  end: GitEnd,
+  answer: RefAnswer,
+  place: Place & { readonly branch: string }
+): PushRejected | PushProtected | SecretBlocked | PermissionDenied | RemoteUnreachable => {
+  const { branch } = place
+  const evidence = evidenceOf(end, answer.summary)
+  const words = `${answer.summary}\n${remoteWords(end.stderr)}`
+  if (remoteBroke.test(answer.summary)) {
+    return new RemoteUnreachable({ remote: shown(place.remoteUrl), evidence })
+  }
+  if (/GH013/.test(words) && /push protection|cannot contain secrets/i.test(words)) {
+    return new SecretBlocked({ branch, evidence })
+  }
+  if (/GH006|protected branch/i.test(words)) return new PushProtected({ branch, evidence })
+  if (/refusing to allow an? .* to create or update workflow/.test(words)) {
+    return new PermissionDenied({ service: shown(place.remoteUrl), evidence })
+  }
+  return new PushRejected({ branch, evidence })
+}
+
+/** What a push ended in when the remote gave no answer for the ref. */
+export const pushReason = (
+  end: GitEnd,
+  place: Place & { readonly branch: string }
+): RemoteReason | PermissionDenied | PushRejected => {
+  const local = localReason(end, place.path)
+  if (local._tag !== "GitFailed") return local
+  const cause = causeOf(end)
+  const evidence = evidenceOf(end)
+  if (cause === "denied") return new PermissionDenied({ service: shown(place.remoteUrl), evidence })
+  if (cause === "tooLarge") return new PushRejected({ branch: place.branch, evidence })
+  return ofCause(end, cause, place)
+}

@@ -1,0 +1,62 @@
+import { Config, Context, Effect, Layer, Option, type Redacted } from "effect"
+import { Limits } from "../domain/policies/Limits.ts"
+
+const githubApi = "https://api.github.com"
+
+const optional = <A>(config: Config.Config<A>) =>
+  Config.option(config).pipe(Config.map(Option.getOrUndefined))
+
+/** Every environment variable that Moose reads, once. */
+const config = Config.all({
+  /** Where Moose keeps what is its own: database, mirrors, worktrees, the local forge. */
+  home: Config.String("MOOSE_HOME").pipe(Config.withDefault(".moose")),
+  databaseUrl: optional(Config.Redacted("DATABASE_URL")),
+  forge: optional(Config.Literals(["github", "local"], "MOOSE_FORGE")),
+  githubToken: optional(Config.Redacted("GITHUB_TOKEN")),
+  githubApiUrl: Config.String("GITHUB_API_URL").pipe(Config.withDefault(githubApi)),
+  openaiApiKey: optional(Config.Redacted("OPENAI_API_KEY")),
+  openaiBaseUrl: optional(Config.String("OPENAI_BASE_URL")),
+  model: optional(Config.NonEmptyString("MOOSE_MODEL")),
+  editor: Config.Literals(["built-in"], "MOOSE_EDITOR").pipe(Config.withDefault("built-in")),
+  slots: Config.Int("MOOSE_SLOTS").pipe(Config.withDefault(Limits.runnerSlots))
+})
+
+export interface SettingsShape {
+  readonly home: string
+  readonly databaseUrl: Redacted.Redacted<string> | undefined
+  readonly forge: "github" | "local" | undefined
+  readonly githubToken: Redacted.Redacted<string> | undefined
+  readonly githubApiUrl: string
+  readonly openaiApiKey: Redacted.Redacted<string> | undefined
+  readonly openaiBaseUrl: string | undefined
+  readonly model: string | undefined
+  readonly editor: "built-in"
+  readonly slots: number
+}
+
+/** What is replaced of the embedded defaults: one variable each. */
+export class Settings extends Context.Service<Settings, SettingsShape>()("moose/layers/Settings") {
+  /** Is pull request work done on GitHub, or on the forge that Moose brings along? */
+  static usesGitHub = (settings: SettingsShape): boolean =>
+    settings.forge === undefined ? settings.githubToken !== undefined : settings.forge === "github"
+}
+
+/** Settings from the environment. Fails with the name of the variable that cannot be read. */
+export const layer = Layer.effect(Settings, config)
+
+/** Nothing but the embedded defaults, whatever the environment says: the demo. */
+export const layerEmbedded = Layer.effect(
+  Settings,
+  Effect.map(config, ({ home }) => ({
+    home,
+    databaseUrl: undefined,
+    forge: "local" as const,
+    githubToken: undefined,
+    githubApiUrl: githubApi,
+    openaiApiKey: undefined,
+    openaiBaseUrl: undefined,
+    model: undefined,
+    editor: "built-in" as const,
+    slots: Limits.runnerSlots
+  }))
+)

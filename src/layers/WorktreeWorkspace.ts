@@ -1,0 +1,226 @@
+import { Array, Effect, FileSystem, Layer, Path } from "effect"
+import { Change } from "../domain/Change.ts"
+import { BranchConflict, WorktreeFailed } from "../domain/errors/ApplyError.ts"
+import * as Evidence from "../domain/errors/Evidence.ts"
+import { quarantineRef } from "../domain/Ids.ts"
+import type { Project } from "../domain/Project.ts"
+import { Limits } from "../domain/policies/Limits.ts"
+import type { Input } from "../services/Contract.ts"
+import { Git } from "../services/Git.ts"
+import { Workspace, type WorkspaceContract } from "../services/Workspace.ts"
+import { fileReason } from "./GitFailures.ts"
+import { chooseFiles, choosePaths } from "./PromptFiles.ts"
+
+type In<M extends keyof typeof WorkspaceContract> = Input<typeof WorkspaceContract, M>
+
+/** The trailer of a commit message that says which order made the commit. */
+export const workOrderTrailer = "Moose-Work-Order"
+
+const worktreeFailed = (path: string, operation: string, excerpt: string): WorktreeFailed =>
+  new WorktreeFailed({ path, evidence: Evidence.make({ operation, excerpt }) })
+
+/**
+ * `Workspace` in a folder of its own: `mirrors/<project>.git` is a bare copy of the repository,
+ * `worktrees/<project>/<order>-<run>` a checkout of it, `instructions/<order>-<run>.md` what an outside
+ * editor is told.
+ */
+export const layer = (options: { readonly directory: string }) =>
+  Layer.effect(
+    Workspace,
+    Effect.gen(function* () {
+      const git = yield* Git
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const root = path.resolve(options.directory)
+
+      const mirrorOf = (project: Project) => path.join(root, "mirrors", `${project.id}.git`)
+
+      const placesOf = ({ project, workOrderId, run }: In<"locate">) => ({
+        worktree: path.join(root, "worktrees", project.id, `${workOrderId}-${run}`),
+        instructions: path.join(root, "instructions", `${workOrderId}-${run}.md`)
+      })
+
+      const exists = (operation: string, target: string) =>
+        Effect.mapError(fs.exists(target), (error) => fileReason(operation, target, error))
+
+      const locate = Effect.fn("Workspace.locate")((input: In<"locate">) => Effect.succeed(placesOf(input)))
+
+      const snapshot = Effect.fn("Workspace.snapshot")(function* (input: In<"snapshot">) {
+        const { project, baseBranch, filesInScope } = input
+        const directory = mirrorOf(project)
+        yield* git.initBare({ directory })
+        const { remoteUrl } = project.repository
+        const sha = yield* git.fetchBranch({ directory, remoteUrl, branch: baseBranch })
+        const all = yield* git.listFiles({ directory, sha })
+        const read = (file: string) =>
+          Effect.map(
+            git.readFile({ directory, sha, path: file, bytesMax: Limits.promptFileBytesMax }),
+            (content) => (content === null ? [] : [{ path: file, content }])
+          )
+        return {
+          baseSha: sha,
+          paths: choosePaths(all, filesInScope),
+          files: yield* chooseFiles(all, filesInScope, read)
+        }
+      })
+
+      const openWorktree = Effect.fn("Workspace.openWorktree")(function* (input: In<"openWorktree">) {
+        const { project, baseSha } = input
+        const { worktree } = placesOf(input)
+        const directory = mirrorOf(project)
+        const operation = "git worktree add"
+        yield* git.initBare({ directory })
+        const add = git.addWorktree({ directory, worktree, sha: baseSha })
+        yield* add.pipe(
+          // A new mirror, on another machine for example, does not have the commit yet.
+          Effect.catchTag("GitFailed", () =>
+            Effect.andThen(
+              git.fetchBranch({
+                directory,
+                remoteUrl: project.repository.remoteUrl,
+                branch: project.baseBranch
+              }),
+              Effect.catchTag(add, "GitFailed", ({ evidence }) =>
+                Effect.fail(new WorktreeFailed({ path: worktree, evidence }))
+              )
+            )
+          )
+        )
+        const head = yield* git.readRef({ directory: worktree, ref: "HEAD" })
+        if (head !== baseSha) {
+          return yield* Effect.fail(
+            worktreeFailed(worktree, operation, `HEAD is ${head ?? "nothing"}, not ${baseSha}`)
+          )
+        }
+        return head
+      })
+
+      const closeWorktree = Effect.fn("Workspace.closeWorktree")(function* (input: In<"closeWorktree">) {
+        const { worktree } = placesOf(input)
+        yield* git.removeWorktree({ directory: mirrorOf(input.project), worktree })
+        return !(yield* exists("git worktree remove", worktree))
+      })
+
+      const writeInstructions = Effect.fn("Workspace.writeInstructions")(function* (
+        input: In<"writeInstructions">
+      ) {
+        const { instructions } = placesOf(input)
+        yield* fs.makeDirectory(path.dirname(instructions), { recursive: true }).pipe(
+          Effect.andThen(fs.writeFileString(instructions, input.content)),
+          Effect.mapError((error) => {
+            const reason = fileReason("write instructions", instructions, error)
+            return reason._tag === "DiskFull"
+              ? reason
+              : new WorktreeFailed({ path: instructions, evidence: reason.evidence })
+          })
+        )
+      })
+
+      const removeInstructions = Effect.fn("Workspace.removeInstructions")(function* (
+        input: In<"removeInstructions">
+      ) {
+        const operation = "remove instructions"
+        const { instructions } = placesOf(input)
+        yield* Effect.mapError(fs.remove(instructions, { force: true }), (error) =>
+          fileReason(operation, instructions, error)
+        )
+        return !(yield* exists(operation, instructions))
+      })
+
+      /** May this order's branch be made, or moved away from where it is? */
+      const checkOwner = Effect.fnUntraced(function* (input: In<"commit">, directory: string, ref: string) {
+        const { branch, baseSha, workOrderId } = input
+        const found = yield* git.readRef({ directory, ref })
+        if (found === null || found === baseSha) return
+        const owner = yield* git.trailer({ directory, sha: found, key: workOrderTrailer })
+        if (owner !== workOrderId) return yield* Effect.fail(new BranchConflict({ branch, found }))
+      })
+
+      const commit = Effect.fn("Workspace.commit")(function* (input: In<"commit">) {
+        const { project, branch, baseSha, message, committedAt } = input
+        const operation = "git commit"
+        const { worktree } = placesOf(input)
+        const directory = mirrorOf(project)
+        const ref = `refs/heads/${branch}`
+        yield* checkOwner(input, directory, ref)
+        // An earlier try of ours, or an editor that commits by itself, may have moved it: all of it is one change.
+        if ((yield* git.readRef({ directory: worktree, ref: "HEAD" })) !== baseSha) {
+          yield* git.writeRef({ directory: worktree, ref: "HEAD", sha: baseSha })
+        }
+        const headSha = yield* git.commitAll({ worktree, message, committedAt })
+        if (headSha === null) return null
+        const { files, insertions, deletions, patch } = yield* git.diff({
+          directory,
+          from: baseSha,
+          to: headSha
+        })
+        if (!Array.isReadonlyArrayNonEmpty(files)) {
+          return yield* Effect.fail(
+            worktreeFailed(worktree, operation, `${headSha} changes no file of ${baseSha}`)
+          )
+        }
+        const bytes = Buffer.byteLength(patch)
+        if (bytes > Limits.patchBytesMax) {
+          const why = `the change is a patch of ${bytes} bytes, and at most ${Limits.patchBytesMax} are stored`
+          return yield* Effect.fail(worktreeFailed(worktree, operation, why))
+        }
+        yield* git.writeRef({ directory, ref, sha: headSha })
+        return new Change({
+          branch,
+          baseSha,
+          headSha,
+          files,
+          insertions,
+          deletions,
+          patch,
+          message,
+          committedAt
+        })
+      })
+
+      const remoteHead = Effect.fn("Workspace.remoteHead")(({ project, branch }: In<"remoteHead">) =>
+        git.remoteHead({ remoteUrl: project.repository.remoteUrl, branch })
+      )
+
+      const push = Effect.fn("Workspace.push")(({ project, change, expected }: In<"push">) =>
+        git.push({
+          directory: mirrorOf(project),
+          remoteUrl: project.repository.remoteUrl,
+          sha: change.headSha,
+          branch: change.branch,
+          expected
+        })
+      )
+
+      const dropBranch = Effect.fn("Workspace.dropBranch")(function* (input: In<"dropBranch">) {
+        const { project, workOrderId, run, branch, quarantine } = input
+        const directory = mirrorOf(project)
+        if (!(yield* exists("git update-ref", directory))) return null
+        const ref = `refs/heads/${branch}`
+        const tip = yield* git.readRef({ directory, ref })
+        if (tip === null) return null
+        if (quarantine) yield* git.writeRef({ directory, ref: quarantineRef(workOrderId, run), sha: tip })
+        yield* git.writeRef({ directory, ref, sha: null })
+        return tip
+      })
+
+      const diff = Effect.fn("Workspace.diff")(function* ({ project, from, to }: In<"diff">) {
+        const { patch } = yield* git.diff({ directory: mirrorOf(project), from, to })
+        return patch
+      })
+
+      return Workspace.of({
+        snapshot,
+        locate,
+        openWorktree,
+        closeWorktree,
+        writeInstructions,
+        removeInstructions,
+        commit,
+        remoteHead,
+        push,
+        diff,
+        dropBranch
+      })
+    })
+  )

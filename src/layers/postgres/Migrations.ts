@@ -1,0 +1,193 @@
+import { PgClient } from "@effect/sql-pg"
+import { Duration, Effect, Layer, Option, Schema } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Evidence from "../../domain/errors/Evidence.ts"
+import { StoreUnavailable } from "../../domain/errors/Reasons.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
+import { packageRoot } from "../PackageRoot.ts"
+import { type Migration, MigrationFailed, read, refused } from "./MigrationFiles.ts"
+import type { SqlStatement } from "./SqlStatements.ts"
+
+export { MigrationFailed }
+
+type Sql = PgClient.PgClient
+
+const ServerError = Schema.Struct({
+  code: Schema.String,
+  message: Schema.String,
+  detail: Schema.optional(Schema.String),
+  hint: Schema.optional(Schema.String),
+  where: Schema.optional(Schema.String),
+  position: Schema.optional(Schema.NumberFromString)
+})
+const readServerError = Schema.decodeUnknownOption(ServerError)
+
+const evidenceOf = (operation: string, error: SqlError) =>
+  Option.match(readServerError(error.reason.cause), {
+    onNone: () =>
+      Evidence.make({ operation, excerpt: `${error.message}: ${String(error.reason.cause)}`, cause: error }),
+    onSome: ({ code, message, detail, hint, where }) =>
+      Evidence.make({
+        operation,
+        excerpt: [message, detail, hint, where].filter((part) => part !== undefined).join(". "),
+        sqlState: code,
+        cause: error
+      })
+  })
+
+/** Connection trouble and a server that is shutting down or starting: not the file's fault. */
+const isUnavailable = (error: SqlError) =>
+  error.reason._tag === "ConnectionError" ||
+  error.reason._tag === "AuthenticationError" ||
+  Option.exists(readServerError(error.reason.cause), ({ code }) => /^(53|57P)/.test(code))
+
+const unavailable = (operation: string) => (error: SqlError) =>
+  new StoreUnavailable({ evidence: evidenceOf(operation, error) })
+
+const failure = (file: string, statement: number | null, line: number | null, operation: string) => {
+  return (error: SqlError) =>
+    isUnavailable(error)
+      ? unavailable(operation)(error)
+      : new MigrationFailed({ file, statement, line, evidence: evidenceOf(operation, error) })
+}
+
+/** PostgreSQL counts the characters of the statement, from 1. */
+const lineOf = (statement: SqlStatement, error: SqlError): number => {
+  const position = readServerError(error.reason.cause).pipe(
+    Option.flatMapNullishOr((server) => server.position),
+    Option.getOrElse(() => 1)
+  )
+  const before = Array.from(statement.text).slice(0, position - 1)
+  return statement.line + before.filter((character) => character === "\n").length
+}
+
+/** Any number that nobody else uses for an advisory lock: "moose" on a telephone's keys. */
+const lockKey = 66673
+
+/** Waits for another process that migrates, and bounds what the file itself waits for. Ends with the transaction. */
+const lock = Effect.fnUntraced(
+  function* (sql: Sql) {
+    const timeout = `${Duration.toMillis(Limits.migrationLock)}ms`
+    yield* sql`select set_config('lock_timeout', ${timeout}, true)`
+    yield* sql`select pg_advisory_xact_lock(${lockKey}::bigint)`
+  },
+  Effect.mapError(unavailable("waiting for the migration lock"))
+)
+
+interface Applied {
+  readonly id: number
+  readonly name: string
+  readonly checksum: string
+}
+
+const readApplied = Effect.fnUntraced(
+  function* (sql: Sql) {
+    const [table] = yield* sql<{
+      found: boolean
+    }>`select to_regclass('moose.migrations') is not null as found`
+    if (table?.found !== true) return []
+    return yield* sql<Applied>`select id, name, checksum from moose.migrations order by id`
+  },
+  Effect.mapError(unavailable("reading moose.migrations"))
+)
+
+/** Is what the database has had a beginning of what this version would apply, letter by letter? */
+const compare = (applied: ReadonlyArray<Applied>, migrations: ReadonlyArray<Migration>) => {
+  const newest = Math.max(0, ...applied.map(({ id }) => id))
+  for (const row of applied) {
+    const file = migrations.find(({ id }) => id === row.id)
+    if (file === undefined) {
+      const known = Math.max(0, ...migrations.map(({ id }) => id))
+      return Option.some(
+        refused(
+          row.name,
+          `The database has migration ${row.id}, and this version of Moose knows none after ${known}: use a newer one`
+        )
+      )
+    }
+    if (file.checksum !== row.checksum) {
+      return Option.some(
+        refused(
+          file.name,
+          "It was changed after it was applied: restore it, and put the change into a new file"
+        )
+      )
+    }
+  }
+  const late = migrations.find(({ id }) => id < newest && !applied.some((row) => row.id === id))
+  return Option.map(Option.fromUndefinedOr(late), ({ name }) =>
+    refused(name, `The database is past it already, at ${newest}: give it a higher number`)
+  )
+}
+
+const apply = Effect.fnUntraced(function* (sql: Sql, migration: Migration) {
+  const { id, name, checksum, statements } = migration
+  for (const [index, statement] of statements.entries()) {
+    const beginning = statement.text.slice(0, 60)
+    yield* sql
+      .unsafe(statement.text)
+      .unprepared.pipe(
+        Effect.mapError((error) => failure(name, index + 1, lineOf(statement, error), beginning)(error))
+      )
+  }
+  // What a file sets for itself must not stay behind on a connection that goes back to the pool.
+  const record = Effect.gen(function* () {
+    yield* sql.unsafe("reset all").unprepared
+    yield* sql`create schema if not exists moose`
+    yield* sql`create table if not exists moose.migrations (
+      id integer primary key, name text not null, checksum text not null, applied_at timestamptz not null
+    )`
+    yield* sql`alter table moose.migrations enable row level security`
+    yield* sql`insert into moose.migrations (id, name, checksum, applied_at)
+      values (${id}, ${name}, ${checksum}, clock_timestamp())`
+  })
+  yield* Effect.mapError(record, failure(name, null, null, "recording it in moose.migrations"))
+})
+
+/** One transaction: lock, look again, apply. False when it is applied already. */
+const applyUnlessThere = Effect.fnUntraced(function* (
+  sql: Sql,
+  migration: Migration,
+  migrations: ReadonlyArray<Migration>
+) {
+  yield* lock(sql)
+  const applied = yield* readApplied(sql)
+  const objection = compare(applied, migrations)
+  if (Option.isSome(objection)) return yield* objection.value
+  if (applied.some(({ id }) => id === migration.id)) return false
+  yield* apply(sql, migration)
+  return true
+})
+
+/** The same as `run` for the files of another folder. */
+export const runFrom = Effect.fn("Migrations.run")(function* (directory: string) {
+  const sql = yield* PgClient.PgClient
+  const migrations = yield* read(directory)
+  const applied = yield* readApplied(sql)
+  const objection = compare(applied, migrations)
+  if (Option.isSome(objection)) return yield* objection.value
+  const pending = migrations.filter(({ id }) => !applied.some((row) => row.id === id))
+  const done = yield* Effect.filter(pending, (migration) =>
+    sql
+      .withTransaction(applyUnlessThere(sql, migration, migrations))
+      .pipe(
+        Effect.catchTag("SqlError", (error) =>
+          Effect.fail(failure(migration.name, null, null, "committing the migration")(error))
+        )
+      )
+  )
+  return done.map(({ name }) => name)
+})
+
+/**
+ * Brings the database up to date with the files in `migrations/` and answers the names of those applied now,
+ * each in a transaction of its own. Processes that start at the same moment take turns.
+ */
+export const run: Effect.Effect<
+  ReadonlyArray<string>,
+  MigrationFailed | StoreUnavailable,
+  PgClient.PgClient
+> = runFrom(`${packageRoot}/migrations`)
+
+/** A database that is up to date before anything else uses it. */
+export const layer = Layer.effectDiscard(run)
