@@ -1,4 +1,4 @@
-import { Duration, Effect, Fiber, Option, PlatformError, Redacted, Schema, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, PlatformError, Redacted, Schema, Scope, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { Limits } from "../domain/policies/Limits.ts"
 
@@ -137,9 +137,8 @@ const endOf = (command: string, handle: ChildProcessSpawner.ChildProcessHandle) 
     })
   )
 
-/** Fails when the group is empty already, which is the usual case. */
-const killGroup = (group: number | undefined) =>
-  group === undefined ? Effect.void : Effect.ignore(Effect.try(() => process.kill(-group, "SIGKILL")))
+/** Ends what a program left behind in its process group; usually that is nothing, and nothing happens. */
+const killGroup = (group: number) => Effect.ignore(Effect.try(() => process.kill(-group, "SIGKILL")))
 
 /**
  * Runs a program to its end, within `timeout`. Ending with a code other than 0 is an answer, not a
@@ -155,33 +154,25 @@ export const run = Effect.fn("Subprocess.run")(function* (input: Command) {
     typeof input.stdin === "string" ? new TextEncoder().encode(input.stdin) : (input.stdin ?? "ignore")
 
   const toItsEnd = Effect.gen(function* () {
-    let group: number | undefined
-    // Finalizers run newest first: SIGKILL comes after the spawner has asked with SIGTERM and waited a while.
-    yield* Effect.addFinalizer(() => killGroup(group))
+    const forceKillAfter = input.killAfter ?? Limits.processKillAfter
     const handle = yield* spawner
       .spawn(
         ChildProcess.make(command, input.args, {
           cwd: input.cwd,
           env: { ...pick(everyProgram), ...input.env },
-          stdin: typeof stdin === "string" ? stdin : Stream.make(stdin)
+          stdin: typeof stdin === "string" ? stdin : Stream.make(stdin),
+          forceKillAfter
         })
       )
       .pipe(Effect.mapError(startFailure(command)))
-    group = handle.pid
-    const kill = Effect.ignore(handle.kill({ forceKillAfter: input.killAfter ?? Limits.processKillAfter }))
-    // Left to itself the spawner would wait for the program however long it ignores SIGTERM.
-    yield* Effect.addFinalizer(() =>
-      Effect.flatMap(handle.isRunning, (is) => (is ? kill : Effect.void)).pipe(Effect.ignore)
-    )
-
-    const read = (stream: typeof handle.stdout, buffer: Buffered) =>
+    const collect = (stream: typeof handle.stdout, buffer: Buffered) =>
       Stream.runForEach(stream, (chunk) => Effect.sync(() => buffer.add(chunk))).pipe(
         Effect.mapError((cause) => new SubprocessFailed({ command, cause })),
         Effect.forkScoped
       )
     const outputs = yield* Effect.all({
-      stdout: read(handle.stdout, stdout),
-      stderr: read(handle.stderr, stderr)
+      stdout: collect(handle.stdout, stdout),
+      stderr: collect(handle.stderr, stderr)
     })
     // Bounded, because what the program left in the background may hold the pipe for as long as it lives.
     const isRead = (reader: typeof outputs.stdout) =>
@@ -192,26 +183,38 @@ export const run = Effect.fn("Subprocess.run")(function* (input: Command) {
     )
 
     const end = yield* endOf(command, handle)
-    const first = yield* areRead
-    if (first.stdout && first.stderr) return { ...end, read: first }
-    yield* kill
+    const read = yield* areRead
+    if (read.stdout && read.stderr) {
+      yield* killGroup(handle.pid)
+      return { ...end, read }
+    }
+    yield* Effect.ignore(handle.kill({ forceKillAfter }))
     return { ...end, read: yield* areRead }
   })
 
-  const end = yield* toItsEnd.pipe(
-    Effect.scoped,
-    Effect.timeoutOrElse({
-      duration: input.timeout,
-      orElse: () =>
-        Effect.fail(
-          new SubprocessTimedOut({
-            command,
-            limitMs: Duration.toMillis(input.timeout),
-            stdout: text(stdout.bytes()),
-            stderr: text(stderr.bytes())
-          })
-        )
-    })
+  const timedOut = Effect.suspend(() =>
+    Effect.fail(
+      new SubprocessTimedOut({
+        command,
+        limitMs: Duration.toMillis(input.timeout),
+        stdout: text(stdout.bytes()),
+        stderr: text(stderr.bytes())
+      })
+    )
+  )
+
+  const end = yield* Effect.acquireUseRelease(
+    Scope.make(),
+    (scope) =>
+      toItsEnd.pipe(
+        Scope.provide(scope),
+        Effect.timeoutOrElse({ duration: input.timeout, orElse: () => timedOut })
+      ),
+    (scope, exit) => {
+      const close = Scope.close(scope, exit)
+      // After a good end nothing is left alive, but the spawner also waits for what the system has not buried yet.
+      return Exit.isSuccess(exit) ? Effect.forkDetach(close) : close
+    }
   )
   const ended: Ended = {
     exitCode: end.exitCode,

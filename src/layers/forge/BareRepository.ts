@@ -63,6 +63,12 @@ const identity = {
   GIT_COMMITTER_EMAIL: "forge@localhost"
 }
 
+/** Words without the name and password of an address in them, however git prints it. */
+const withoutCredentials = (words: string, address: string): string => {
+  const credentials = /:\/\/([^/@\s]+)@/.exec(address)?.[1]
+  return credentials === undefined ? words : words.replaceAll(credentials, "[redacted]")
+}
+
 /** Collects at most `bytesMax` and reads the rest away, so that the process never blocks on a full pipe. */
 const collect = <E>(stream: Stream.Stream<Uint8Array, E>, bytesMax: number) => {
   const decoder = new TextDecoder()
@@ -89,10 +95,11 @@ export const make = Effect.gen(function* () {
   const git = Effect.fnUntraced(function* (command: Command) {
     const operation = `local forge: git ${command.args[0]}`
     const place = command.directory === undefined ? [] : ["-C", command.directory]
-    const fail = (excerpt: string, exitCode?: number) =>
-      new ForgeFailed({
-        evidence: Evidence.make({ operation, excerpt, ...(exitCode === undefined ? {} : { exitCode }) })
-      })
+    const fail = (words: string, exitCode?: number) => {
+      const excerpt = command.args.reduce(withoutCredentials, words)
+      const code = exitCode === undefined ? {} : { exitCode }
+      return new ForgeFailed({ evidence: Evidence.make({ operation, excerpt, ...code }) })
+    }
     const limit = command.network === true ? Limits.gitRemote : Limits.gitLocal
     const run = Effect.gen(function* () {
       const handle = yield* spawner.spawn(

@@ -82,7 +82,10 @@ const backend = Effect.fn("LocalForge.gitHttpBackend")(function* (
     ),
     failedTo("start git http-backend")
   )
-  yield* Effect.forkScoped(Effect.andThen(Effect.sleep(Limits.gitRemote), Effect.ignore(handle.kill())))
+  // A body that is cut or too long leaves git waiting for the rest of it.
+  const stuck = Effect.andThen(Effect.flip(handle.exitCode), Effect.ignore(handle.kill()))
+  const slow = Effect.andThen(Effect.sleep(Limits.gitRemote), Effect.ignore(handle.kill()))
+  yield* Effect.forkScoped(Effect.race(Effect.ignore(stuck), slow))
 
   const pull = yield* Stream.toPull(handle.stdout)
   let bytes = Buffer.alloc(0)

@@ -1,4 +1,5 @@
 import { DateTime, Hash } from "effect"
+import { redact } from "../../domain/errors/Evidence.ts"
 import type { Sha } from "../../domain/Ids.ts"
 import type { Rate } from "./Guard.ts"
 import type { Found, Size } from "./PullRequests.ts"
@@ -103,7 +104,7 @@ const repositoryLinks = {
 export const repository = (url: string, state: RepositoryState) => {
   const full_name = `${state.owner}/${state.name}`
   const open = [...state.pullRequests.values()].filter((record) => record.state === "open").length
-  const remote = state.location.kind === "url" ? state.location.address : `${url}/${full_name}.git`
+  const remote = state.location.kind === "url" ? redact(state.location.address) : `${url}/${full_name}.git`
   return {
     id: idOf(full_name),
     node_id: nodeId("Repository", idOf(full_name)),

@@ -82,9 +82,10 @@ interface Applied {
 
 const readApplied = Effect.fnUntraced(
   function* (sql: Sql) {
-    const [table] = yield* sql<{
-      found: boolean
-    }>`select to_regclass('moose.migrations') is not null as found`
+    // Not to_regclass: it remembers that a table was missing, also after waiting for the one who made it.
+    const [table] = yield* sql<{ found: boolean }>`select exists (
+    select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'moose' and c.relname = 'migrations') as found`
     if (table?.found !== true) return []
     return yield* sql<Applied>`select id, name, checksum from moose.migrations order by id`
   },

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Usd, UsdFromDecimal, add, format, perMillionTokens, zero } from "../../src/domain/Usd.ts"
+
+const parse = Schema.decodeSync(UsdFromDecimal)
+const print = Schema.encodeSync(UsdFromDecimal)
+
+const Micros = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 999_999_999_999_999 })))
+const Price = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 999_999_999_999 })))
+const Tokens = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000 })))
+
+describe("Usd", () => {
+  it.prop("is read as it was printed", [Micros], ([micros]) => {
+    const amount = Usd.make(micros)
+    assert.strictEqual(parse(format(amount)), amount)
+    assert.strictEqual(parse(print(amount)), amount)
+  })
+
+  it.prop("is printed digit by digit, with six places", [Micros], ([micros]) => {
+    const text = format(Usd.make(micros))
+    assert.match(text, /^\d+\.\d{6}$/)
+    assert.strictEqual(BigInt(text.replace(".", "")), BigInt(micros))
+  })
+
+  it.prop("adds without rounding", [Micros, Micros], ([a, b]) => {
+    assert.strictEqual(BigInt(add(Usd.make(a), Usd.make(b))), BigInt(a) + BigInt(b))
+  })
+
+  it.prop("prices tokens at the exact figure, rounded up", [Price, Tokens], ([price, tokens]) => {
+    const cost = BigInt(perMillionTokens(Usd.make(price), tokens)) * 1_000_000n
+    const exact = BigInt(price) * BigInt(tokens)
+    assert.isTrue(cost >= exact && cost - exact < 1_000_000n)
+  })
+
+  it("rounds up where a float would have rounded down", () => {
+    assert.strictEqual(perMillionTokens(Usd.make(3_530_000_001), 1_000_000_001), 3_530_000_004_531)
+    assert.strictEqual(perMillionTokens(Usd.make(1), 1), Usd.make(1))
+    assert.strictEqual(perMillionTokens(zero, 1_000_000), zero)
+  })
+
+  it("reads what people write", () => {
+    assert.strictEqual(parse("5"), 5_000_000)
+    assert.strictEqual(parse("12.50"), 12_500_000)
+    assert.strictEqual(parse("0.1"), 100_000)
+    assert.strictEqual(parse("0.000001"), 1)
+    // 0.1 + 0.2 is not 0.3 in floats of dollars; in micro-dollars it is.
+    assert.strictEqual(add(parse("0.1"), parse("0.2")), parse("0.3"))
+  })
+
+  for (const text of [
+    "",
+    ".5",
+    "5.",
+    "-1",
+    "+1",
+    "1e3",
+    "1,5",
+    "0x1",
+    "1.0000001",
+    "NaN",
+    "Infinity",
+    " 1",
+    "1\n",
+    "1234567890",
+    "٣"
+  ]) {
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => parse(text), /must be dollars/)
+    })
+  }
+
+  for (const amount of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER + 1]) {
+    it(`is never ${amount}`, () => {
+      assert.throws(() => Usd.make(amount))
+    })
+  }
+})

@@ -1,0 +1,158 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { ApplyError, ApplyReason } from "../../src/domain/errors/ApplyError.ts"
+import * as Evidence from "../../src/domain/errors/Evidence.ts"
+import { Failure } from "../../src/domain/errors/Failure.ts"
+import { GenerationError, GenerationReason } from "../../src/domain/errors/GenerationError.ts"
+import { PipelineError, type Reason } from "../../src/domain/errors/PipelineError.ts"
+import { PullRequestError, PullRequestReason } from "../../src/domain/errors/PullRequestError.ts"
+import { RoutingError, RoutingReason } from "../../src/domain/errors/RoutingError.ts"
+import { TrackingError, TrackingReason } from "../../src/domain/errors/TrackingError.ts"
+import { Run, WorkOrderId } from "../../src/domain/Ids.ts"
+import { meaningOf } from "../../src/domain/policies/Meaning.ts"
+import { samples } from "../../src/testing/Samples.ts"
+
+const failureOf = (step: Failure["step"], reason: Reason) =>
+  new Failure({
+    step,
+    operation: "git push",
+    workOrderId: WorkOrderId.make("add-discount"),
+    run: Run.make(2),
+    tag: reason._tag,
+    message: reason.message,
+    ...meaningOf(reason),
+    retryAfterMs: null,
+    excerpt: "",
+    causes: [{ tag: "RateLimited", message: "slow down" }],
+    state: { branch: "moose/wo-add-discount", headSha: null }
+  })
+
+/** The step errors that a reason may be the reason of. */
+const errorsOf = (reason: Reason): ReadonlyArray<PipelineError> => {
+  const errors: Array<PipelineError> = []
+  if (Schema.is(RoutingReason)(reason)) {
+    errors.push(new RoutingError({ reason, failure: failureOf("routing", reason) }))
+  }
+  if (Schema.is(GenerationReason)(reason)) {
+    errors.push(new GenerationError({ reason, failure: failureOf("generating", reason) }))
+  }
+  if (Schema.is(ApplyReason)(reason)) {
+    errors.push(new ApplyError({ reason, failure: failureOf("applying", reason) }))
+  }
+  if (Schema.is(PullRequestReason)(reason)) {
+    errors.push(new PullRequestError({ reason, failure: failureOf("creating_pr", reason) }))
+  }
+  if (Schema.is(TrackingReason)(reason)) {
+    errors.push(new TrackingError({ reason, failure: failureOf("tracking", reason) }))
+  }
+  return errors
+}
+
+const codec = Schema.fromJsonString(Schema.toCodecJson(PipelineError))
+
+describe("every reason", () => {
+  for (const [tag, reason] of Object.entries(samples)) {
+    describe(tag, () => {
+      it("stands under its own tag", () => {
+        assert.strictEqual(reason._tag, tag)
+      })
+
+      it("encodes to JSON and decodes to itself as the reason of its steps' errors", () => {
+        const errors = errorsOf(reason)
+        assert.isNotEmpty(errors)
+        for (const error of errors) {
+          const json = Schema.encodeSync(codec)(error)
+          const decoded = Schema.decodeSync(codec)(json)
+          assert.strictEqual(decoded._tag, error._tag)
+          assert.strictEqual(decoded.message, reason.message)
+          assert.strictEqual(decoded.reason.constructor, reason.constructor)
+          assert.deepStrictEqual({ ...decoded.reason }, { ...error.reason })
+          assert.deepStrictEqual({ ...decoded.failure }, { ...error.failure })
+          assert.strictEqual(Schema.encodeSync(codec)(decoded), json)
+        }
+      })
+
+      it("says what went wrong in one sentence", () => {
+        assert.match(reason.message, /^[$\p{L}\p{N}].{10,}$/u)
+        assert.notMatch(reason.message, /undefined|\[object|NaN/)
+      })
+
+      it("has a meaning with a hint", () => {
+        assert.match(meaningOf(reason).hint, /^\p{Lu}.{10,}\p{L}/u)
+      })
+    })
+  }
+})
+
+describe("Evidence", () => {
+  const excerptOf = (excerpt: string) => Evidence.make({ operation: "test", excerpt }).excerpt
+
+  const hidden: ReadonlyArray<readonly [what: string, text: string, secret: string]> = [
+    [
+      "a password in a URL",
+      "fatal: unable to access 'https://moose:hunter2secret@forge.test/a.git/'",
+      "hunter2secret"
+    ],
+    ["a password with an @", "postgres://moose:hun@ter2secret@db.test:5432/moose", "ter2secret"],
+    ["a password with a /", "postgres://moose:hun/ter2secret@db.test:5432/moose", "ter2secret"],
+    ["a token as the user of a URL", "https://0123456789abcdef@forge.test/a.git", "0123456789abcdef"],
+    ["a bearer header", "Authorization: Bearer abc.DEF-123_456", "abc.DEF-123_456"],
+    ["a basic header", "authorization: basic bW9vc2U6aHVudGVyMg==", "bW9vc2U6aHVudGVyMg=="],
+    ["a classic GitHub token", "token is ghp_0123456789abcdefABCDEF0123456789abcd.", "0123456789abcdef"],
+    ["an installation token", "x-access-token:ghs_0123456789abcdefABCDEF", "0123456789abcdef"],
+    ["a fine-grained token", "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuv", "11ABCDEFG0"],
+    ["an OpenAI key", "Incorrect API key provided: sk-proj-abcdefghijklmnop", "abcdefghijklmnop"],
+    ["an Anthropic key", "key=sk-ant-api03-abcdefghijklmnop", "abcdefghijklmnop"],
+    [
+      "a JSON web token",
+      "apikey: eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.c2lnbmF0dXJlLXNpZ25hdHVyZQ",
+      "c2VydmljZV9yb2xl"
+    ],
+    ["a Supabase key", "apikey: sb_secret_0123456789abcdefABCDEF", "0123456789abcdef"]
+  ]
+  for (const [what, text, secret] of hidden) {
+    it(`hides ${what}`, () => {
+      const excerpt = excerptOf(text)
+      assert.include(excerpt, "[redacted]")
+      assert.notInclude(excerpt, secret)
+    })
+
+    it(`hides ${what} in the cause, its stack and its own cause`, () => {
+      const cause = new TypeError(text, { cause: { detail: [text] } })
+      const evidence = Evidence.make({ operation: "test", excerpt: "", cause })
+      const json = Schema.encodeSync(Schema.fromJsonString(Schema.toCodecJson(Evidence.Evidence)))(evidence)
+      assert.include(json, "TypeError")
+      assert.notInclude(json, secret)
+    })
+  }
+
+  it("leaves addresses without credentials alone", () => {
+    const text = "connect to http://127.0.0.1:4010/v1/chat failed; see https://forge.test/acme/shop"
+    assert.strictEqual(excerptOf(text), text)
+  })
+
+  it("hides a secret that the cut would otherwise leave half of", () => {
+    const excerpt = excerptOf(`${"x".repeat(490)} ghp_0123456789abcdefABCDEF`)
+    assert.strictEqual(excerpt.length, Evidence.excerptCharactersMax)
+    assert.notInclude(excerpt, "ghp_")
+  })
+
+  it("keeps the first 500 characters", () => {
+    const excerpt = excerptOf(`begin ${"y".repeat(10_000)} end`)
+    assert.strictEqual(excerpt.length, Evidence.excerptCharactersMax)
+    assert.isTrue(excerpt.startsWith("begin y"))
+  })
+
+  it("keeps no half of a character, no NUL and no escape sequence", () => {
+    const excerpt = excerptOf(`\u0000\u001b[31m${"😀".repeat(300)}`)
+    assert.isTrue(excerpt.isWellFormed())
+    assert.notMatch(excerpt, /[^\P{Cc}\n\t]/u)
+  })
+
+  it("takes no longer for texts made to be slow", () => {
+    const texts = [" ", "token ", "://", "://a:", "://a:b@", "eyJ", "eyJ-", "sk-", "a", "\n"]
+    for (const text of texts) {
+      assert.isAtMost(excerptOf(text.repeat(1_000_000)).length, Evidence.excerptCharactersMax)
+    }
+  })
+})
