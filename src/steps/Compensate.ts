@@ -111,7 +111,9 @@ export const compensate = Effect.fn("compensate")(function* (at: At, cause: Caus
   const rows = yield* resources.list({ workOrderId: at.workOrderId })
   const open = rows.filter(({ run, state }) => run === at.run && (state === "intended" || state === "held"))
   const settled = yield* Effect.forEach(open, (resource) =>
-    Effect.result(settle(resource, project, rollback)).pipe(
+    settle(resource, project, rollback).pipe(
+      Effect.catchDefect((defect) => Effect.fail(Failures.fromDefect(`release ${resource.kind}`, defect))),
+      Effect.result,
       Effect.tap((result) =>
         Result.isFailure(result)
           ? Effect.logError(`${resource.kind} ${resource.name} could not be settled`, result.failure)

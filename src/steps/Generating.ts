@@ -41,14 +41,26 @@ const ask = Effect.fnUntraced(function* (model: ModelChoice, number: number, sna
   return yield* Prompt.parse(reply.text, model.model)
 })
 
+const summaryCharactersMax = 100
+
+/** The beginning of a text, for one line of a timeline. */
+const firstSentence = (text: string): string => {
+  const [sentence = ""] = text.split(/(?<=[.!?])\s|\n/, 1)
+  return sentence.length <= summaryCharactersMax
+    ? sentence
+    : `${sentence.slice(0, summaryCharactersMax - 1)}…`
+}
+
 /** Asks a model for a proposal, then the next one if that fails; or takes the order's own. */
 export const generating = Step.make({
   name: "generating",
   success: Generated,
   error: GenerationError,
   fail: (fields) => new GenerationError(fields),
-  summary: ({ proposal, model }) =>
-    `${model ?? "the work order"} proposes ${proposal.edits.length} ${proposal.edits.length === 1 ? "edit" : "edits"}: ${proposal.summary}`,
+  summary: ({ proposal, model }) => {
+    const count = proposal.edits.length
+    return `${model ?? "the work order itself"} proposes ${count} ${count === 1 ? "edit" : "edits"}: ${firstSentence(proposal.summary)}`
+  },
   body: Effect.fn("generating")(function* (route: Route) {
     const { order, project } = yield* StepContext
     const workspace = yield* Workspace

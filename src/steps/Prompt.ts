@@ -1,8 +1,9 @@
-import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { Effect, Result, Schema } from "effect"
 import { excerptCharactersMax, redact } from "../domain/errors/Evidence.ts"
 import { MalformedProposal } from "../domain/errors/GenerationError.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { Proposal } from "../domain/Proposal.ts"
+import { problemOf } from "../domain/SchemaProblem.ts"
 import type { WorkOrder } from "../domain/WorkOrder.ts"
 import type { Snapshot } from "../services/Workspace.ts"
 
@@ -140,27 +141,6 @@ const parseJson = (text: string): Result.Result<unknown, string> =>
   })
 
 const decodeProposal = Schema.decodeUnknownResult(Proposal, { errors: "all" })
-const formatIssue = SchemaIssue.makeFormatterStandardSchemaV1()
-
-/** "edits[0].search" */
-const fieldName = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>): string =>
-  path
-    .map((step) => (typeof step === "object" ? step.key : step))
-    .map((key, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`))
-    .join("")
-
-const issuesMax = 5
-
-const problemOf = (error: Schema.SchemaError): string => {
-  const { issues } = formatIssue(error.issue)
-  const said = issues.slice(0, issuesMax).map(({ path = [], message }) => {
-    const where = path.length === 0 ? "the object" : fieldName(path)
-    return message === "Missing key" ? `${where} is missing` : `${where}: ${message}`
-  })
-  const more = issues.length - said.length
-  return `${said.join("; ")}${more > 0 ? `; and ${more} more` : ""}`
-}
-
 /** An object of JSON begins with a name or ends at once; a brace of a program rarely does. */
 const beginning = /\{\s*["}]/g
 

@@ -1,0 +1,418 @@
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { WorkflowEngine } from "effect/workflow"
+import type { ApplyError } from "../src/domain/errors/ApplyError.ts"
+import { EditorRejectedEdits } from "../src/domain/errors/ApplyError.ts"
+import type { GenerationError } from "../src/domain/errors/GenerationError.ts"
+import { ModelNotFound, ProviderUnavailable } from "../src/domain/errors/GenerationError.ts"
+import type { PipelineError } from "../src/domain/errors/PipelineError.ts"
+import type { PullRequestError } from "../src/domain/errors/PullRequestError.ts"
+import { PullRequestExists, PushRejected } from "../src/domain/errors/PullRequestError.ts"
+import { RateLimited, RemoteUnreachable } from "../src/domain/errors/Reasons.ts"
+import type { RoutingError } from "../src/domain/errors/RoutingError.ts"
+import { NoEligibleModel } from "../src/domain/errors/RoutingError.ts"
+import type { TrackingError } from "../src/domain/errors/TrackingError.ts"
+import type { Fact } from "../src/domain/Fact.ts"
+import { Sha, executionId } from "../src/domain/Ids.ts"
+import { Limits } from "../src/domain/policies/Limits.ts"
+import { Project } from "../src/domain/Project.ts"
+import { PullRequest } from "../src/domain/PullRequest.ts"
+import { Route } from "../src/domain/Route.ts"
+import { stepNames } from "../src/domain/Status.ts"
+import { WorkOrder } from "../src/domain/WorkOrder.ts"
+import { Pipeline, run } from "../src/pipeline.ts"
+import { CodeEditor } from "../src/services/CodeEditor.ts"
+import { GitHub } from "../src/services/GitHub.ts"
+import { Manager } from "../src/services/Manager.ts"
+import { Proposer } from "../src/services/Proposer.ts"
+import { Workspace } from "../src/services/Workspace.ts"
+import {
+  World,
+  at,
+  branch,
+  headSha,
+  order,
+  project,
+  proposal,
+  pullRequest,
+  reply,
+  route
+} from "./support/World.ts"
+
+const evidence = { operation: "test", excerpt: "as told" }
+
+/** Runs the order against a world, with some services replaced. */
+const runIn = <R>(world: World, overrides?: Layer.Layer<R>) =>
+  run(at).pipe(Effect.provide(world.layer(overrides)))
+
+/** The real service of a world, but for some methods. */
+const but = {
+  workspace: (world: World, change: Partial<Workspace["Service"]>) =>
+    Layer.effect(
+      Workspace,
+      Effect.map(Workspace, (real) => ({ ...real, ...change }))
+    ).pipe(Layer.provide(world.layer())),
+  github: (world: World, change: Partial<GitHub["Service"]>) =>
+    Layer.effect(
+      GitHub,
+      Effect.map(GitHub, (real) => ({ ...real, ...change }))
+    ).pipe(Layer.provide(world.layer()))
+}
+
+const failures = (world: World) => world.facts.filter((fact) => fact._tag === "StepFailed")
+const lastMove = (world: World) => world.facts.filter((fact) => fact._tag === "StatusMoved").at(-1)
+const started = (world: World) =>
+  world.facts.flatMap((fact: Fact) => (fact._tag === "StepStarted" ? [fact.step] : []))
+
+describe("a work order that goes well", () => {
+  it.effect("takes the five steps in order and ends with evidence", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const ended = yield* runIn(world)
+      assert.strictEqual(ended._tag, "Completed")
+      if (ended._tag !== "Completed") return
+      assert.deepStrictEqual(ended.outcome.pullRequest, { number: 7, url: pullRequest.url })
+      assert.strictEqual(ended.outcome.headSha, headSha)
+      assert.strictEqual(ended.outcome.model, "gpt-5-mini")
+      const succeeded = world.facts.flatMap((fact) => (fact._tag === "StepSucceeded" ? [fact.step] : []))
+      assert.deepStrictEqual(succeeded, [...stepNames])
+      // The first step is begun by the claim, each other one by the end of the one before.
+      assert.deepStrictEqual(started(world), stepNames.slice(1))
+      assert.strictEqual(world.status, "completed")
+    })
+  )
+
+  it.effect("holds nothing afterwards but what is under review", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      yield* runIn(world)
+      const states = [...world.resources.values()].map(({ kind, state }) => `${kind} ${state}`)
+      assert.deepStrictEqual(states.sort(), [
+        "branch released",
+        "instruction_file released",
+        "pull_request preserved",
+        "remote_branch preserved",
+        "worktree released"
+      ])
+      assert.deepStrictEqual([...world.reservations.values()], ["settled"])
+    })
+  )
+
+  it.effect("runs once, however often it is executed", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      yield* Effect.gen(function* () {
+        const first = yield* run(at)
+        const second = yield* run(at)
+        assert.deepStrictEqual(first, second)
+      }).pipe(Effect.provide(world.layer()))
+      assert.strictEqual(world.calls.filter((call) => call === "GitHub.createPullRequest").length, 1)
+    })
+  )
+
+  it.effect("asks no model when the order brings its own proposal", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.order = new WorkOrder({ ...order, proposal })
+      const noModels = Layer.succeed(Manager, {
+        route: () => Effect.succeed(new Route({ models: [], reason: "the order brings its own proposal" }))
+      })
+      const ended = yield* runIn(world, noModels)
+      assert.strictEqual(ended._tag, "Completed")
+      assert.isFalse(world.calls.some((call) => call.startsWith("Proposer")))
+      assert.isFalse(world.calls.includes("Budget.check"))
+    })
+  )
+
+  it.effect("pushes nothing for a project in shadow, and keeps the change", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.project = new Project({ ...project, mode: "shadow" })
+      const ended = yield* runIn(world)
+      assert.strictEqual(ended._tag, "Completed")
+      if (ended._tag !== "Completed") return
+      assert.isNull(ended.outcome.pullRequest)
+      assert.isFalse(world.calls.some((call) => call === "Workspace.push" || call.startsWith("GitHub")))
+      assert.strictEqual(world.resources.get(`branch ${branch}`)?.state, "preserved")
+    })
+  )
+})
+
+describe("a step that fails", () => {
+  it.effect("routing: nothing else is begun, and everything is rolled back", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const reason = new NoEligibleModel({ kind: "bug", why: "no key is set" })
+      const ended = yield* runIn(world, Layer.succeed(Manager, { route: () => Effect.fail(reason) }))
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error._tag, "RoutingError")
+      assert.strictEqual(ended.error.reason._tag, "NoEligibleModel")
+      assert.strictEqual(ended.error.failure.category, "configuration")
+      assert.deepStrictEqual(world.calls, [])
+      assert.deepStrictEqual(lastMove(world), {
+        _tag: "StatusMoved",
+        to: "routing_failed",
+        disposition: "rolled_back"
+      })
+      assert.strictEqual(failures(world).length, 1)
+    })
+  )
+
+  it.effect("applying: worktree and instruction file are gone before the failure counts", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const reason = new EditorRejectedEdits({ edit: 1, path: "src/a.js", problem: "it occurs twice" })
+      const ended = yield* runIn(world, Layer.succeed(CodeEditor, { apply: () => Effect.fail(reason) }))
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error._tag, "ApplyError")
+      assert.strictEqual(ended.error.failure.step, "applying")
+      const order = world.tags()
+      assert.isBelow(order.indexOf("ResourceReleased"), order.indexOf("StepFailed"))
+      assert.deepStrictEqual(lastMove(world), {
+        _tag: "StatusMoved",
+        to: "aider_failed",
+        disposition: "rolled_back"
+      })
+      assert.isFalse(world.calls.includes("Workspace.commit"))
+    })
+  )
+
+  it.effect("creating_pr: the paid-for commit is kept", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const push = () => Effect.fail(new PushRejected({ branch, evidence }))
+      const ended = yield* runIn(world, but.workspace(world, { push }))
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error._tag, "PullRequestError")
+      assert.strictEqual(world.resources.get(`branch ${branch}`)?.state, "preserved")
+      assert.strictEqual(world.resources.get(`remote_branch ${branch}`)?.state, "released")
+      assert.deepStrictEqual(lastMove(world), {
+        _tag: "StatusMoved",
+        to: "pr_failed",
+        disposition: "preserved"
+      })
+    })
+  )
+
+  it.effect("a defect in a service is recorded as a bug of the step it happened in", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const apply = () => Effect.die(new Error("cannot read properties of undefined"))
+      const ended = yield* runIn(world, Layer.succeed(CodeEditor, { apply }))
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error.reason._tag, "UnexpectedDefect")
+      assert.strictEqual(ended.error.failure.severity, "critical")
+      assert.include(ended.error.failure.excerpt, "cannot read properties")
+      assert.strictEqual(world.status, "aider_failed")
+    })
+  )
+
+  it.effect("a step that never ends is cut off at its limit", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const snapshot = () => Effect.never
+      const fiber = yield* Effect.forkChild(runIn(world, but.workspace(world, { snapshot })))
+      yield* TestClock.adjust(Duration.sum(Limits.step.generating, Duration.seconds(1)))
+      const ended = yield* Fiber.join(fiber)
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error.reason._tag, "TimedOut")
+      assert.strictEqual(world.status, "generation_failed")
+    })
+  )
+})
+
+describe("models", () => {
+  it.effect(
+    "the next one is asked when one fails, and only calls that surely cost nothing are cancelled",
+    () =>
+      Effect.gen(function* () {
+        const world = new World()
+        const ask: Proposer["Service"]["ask"] = ({ model }) =>
+          model.model === "gpt-5-mini"
+            ? Effect.fail(new RateLimited({ service: "OpenAI", evidence }))
+            : Effect.succeed(reply)
+        const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+        assert.strictEqual(ended._tag, "Completed")
+        if (ended._tag !== "Completed") return
+        assert.strictEqual(ended.outcome.model, "gpt-5")
+        assert.deepStrictEqual([...world.reservations.values()], ["cancelled", "settled"])
+      })
+  )
+
+  it.effect("a call whose outcome is unknown is presumed spent", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const ask = () => Effect.fail(new ProviderUnavailable({ model: "gpt-5", evidence }))
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error.reason._tag, "ModelsExhausted")
+      assert.strictEqual(ended.error.failure.causes.length, 2)
+      assert.deepStrictEqual([...world.reservations.values()], ["presumed", "presumed"])
+    })
+  )
+
+  it.effect("a single model's failure is reported under its own name", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const ask = () => Effect.fail(new ModelNotFound({ model: "gpt-5-mini", evidence }))
+      const one = new Route({ models: route.models.slice(0, 1), reason: "one" })
+      const overrides = Layer.merge(
+        Layer.succeed(Proposer, { ask }),
+        Layer.succeed(Manager, { route: () => Effect.succeed(one) })
+      )
+      const ended = yield* runIn(world, overrides)
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error.reason._tag, "ModelNotFound")
+    })
+  )
+
+  it.effect("an answer that is no proposal was paid for all the same", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const ask = () => Effect.succeed({ ...reply, text: "I would rather not." })
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Failed")
+      assert.deepStrictEqual([...world.reservations.values()], ["settled", "settled"])
+    })
+  )
+})
+
+describe("the pull request", () => {
+  it.effect("one that is there already is taken, and none is made", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const findPullRequests = () => Effect.succeed([pullRequest])
+      const ended = yield* runIn(world, but.github(world, { findPullRequests }))
+      assert.strictEqual(ended._tag, "Completed")
+      assert.isFalse(world.calls.includes("GitHub.createPullRequest"))
+    })
+  )
+
+  it.effect("one whose reply was lost is found on a second look", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      let looks = 0
+      const findPullRequests = () => Effect.sync(() => (looks++ === 0 ? [] : [pullRequest]))
+      const createPullRequest = () => Effect.fail(new PullRequestExists({ branch, evidence }))
+      const ended = yield* runIn(world, but.github(world, { findPullRequests, createPullRequest }))
+      assert.strictEqual(ended._tag, "Completed")
+      assert.strictEqual(looks, 2)
+    })
+  )
+
+  it.effect("a branch that somebody else pushed to is left alone", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.remoteHead = Sha.make("c".repeat(40))
+      const ended = yield* runIn(world)
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error.reason._tag, "HeadMoved")
+      assert.isFalse(world.calls.includes("Workspace.push"))
+      assert.strictEqual(world.resources.get(`remote_branch ${branch}`)?.state, "preserved")
+    })
+  )
+
+  it.effect("a branch that holds our commit already is not pushed again", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.remoteHead = headSha
+      const ended = yield* runIn(world)
+      assert.strictEqual(ended._tag, "Completed")
+      assert.isFalse(world.calls.includes("Workspace.push"))
+    })
+  )
+
+  it.effect("one whose head is not our commit does not count", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const other = new PullRequest({ ...pullRequest, head: { branch, sha: Sha.make("c".repeat(40)) } })
+      const ended = yield* runIn(world, but.github(world, { getPullRequest: () => Effect.succeed(other) }))
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error.reason._tag, "PullRequestUnverified")
+    })
+  )
+})
+
+describe("cancelling", () => {
+  it.effect("stops the step at hand, removes what it holds and says so", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const apply = () => Effect.never
+      yield* Effect.gen(function* () {
+        const engine = yield* WorkflowEngine.WorkflowEngine
+        const fiber = yield* Effect.forkChild(run(at))
+        yield* TestClock.adjust("1 second")
+        assert.isTrue(world.calls.includes("Workspace.openWorktree"))
+        yield* engine.interruptUnsafe(Pipeline, executionId(at.workOrderId, at.run))
+        const ended = yield* Fiber.join(fiber)
+        assert.strictEqual(ended._tag, "Cancelled")
+      }).pipe(Effect.provide(world.layer(Layer.succeed(CodeEditor, { apply }))))
+      assert.isTrue(world.calls.includes("Workspace.closeWorktree"))
+      assert.isTrue(world.calls.includes("Workspace.removeInstructions"))
+      assert.deepStrictEqual(lastMove(world), {
+        _tag: "StatusMoved",
+        to: "cancelled",
+        disposition: "rolled_back"
+      })
+    })
+  )
+})
+
+describe("clean-up", () => {
+  it.effect("what cannot be looked at is left to a person, and everything else is settled", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const push = () => Effect.fail(new PushRejected({ branch, evidence }))
+      const unreachable = new RemoteUnreachable({ remote: "https://forge.invalid", evidence })
+      const remoteHead = () =>
+        Effect.suspend(() => (failures(world).length > 0 ? Effect.fail(unreachable) : Effect.succeed(null)))
+      const ended = yield* runIn(world, but.workspace(world, { push, remoteHead }))
+      assert.strictEqual(ended._tag, "Failed")
+      assert.deepStrictEqual(lastMove(world), {
+        _tag: "StatusMoved",
+        to: "pr_failed",
+        disposition: "manual_intervention_required"
+      })
+      assert.strictEqual(world.resources.get(`remote_branch ${branch}`)?.state, "intended")
+      assert.strictEqual(world.resources.get(`branch ${branch}`)?.state, "preserved")
+    })
+  )
+
+  it.effect("a bug in the clean-up itself does not hide how the order ended", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const push = () => Effect.fail(new PushRejected({ branch, evidence }))
+      const remoteHead = () =>
+        Effect.suspend(() =>
+          failures(world).length > 0 ? Effect.die(new Error("oops")) : Effect.succeed(null)
+        )
+      const ended = yield* runIn(world, but.workspace(world, { push, remoteHead }))
+      assert.strictEqual(ended._tag, "Failed")
+      assert.strictEqual(world.disposition, "manual_intervention_required")
+    })
+  )
+})
+
+describe("types", () => {
+  it("each step has an error of its own, and the runner has none left", () => {
+    expectTypeOf<typeof Pipeline.errorSchema.Type>().toEqualTypeOf<PipelineError>()
+    expectTypeOf<PipelineError["_tag"]>().toEqualTypeOf<
+      | RoutingError["_tag"]
+      | GenerationError["_tag"]
+      | ApplyError["_tag"]
+      | PullRequestError["_tag"]
+      | TrackingError["_tag"]
+    >()
+    expectTypeOf<Effect.Error<ReturnType<typeof run>>>().toEqualTypeOf<never>()
+  })
+})
