@@ -216,6 +216,8 @@ create table moose.executions (
   -- Grows with every claim. A write that names an older one is refused.
   fence            bigint not null default 0,
   cancel_requested boolean not null default false,
+  -- Somebody asked for it to go on while it ran: it does not stay suspended.
+  woken            boolean not null default false,
   result           jsonb,
   -- The execution that waits for this one, if any.
   parent           text,
@@ -249,6 +251,8 @@ create table moose.clocks (
   wake_at   timestamptz not null,
   primary key (execution, name)
 );
+
+create index clocks_due on moose.clocks (wake_at);
 
 -- Keys of fact batches that were committed outside a step, so that a repeated call changes nothing.
 create table moose.fact_batches (

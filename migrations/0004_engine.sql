@@ -18,7 +18,7 @@ declare
   e moose.executions;
   current_status text;
 begin
-  update moose.executions set state = 'running', owner = runner_id, fence = fence + 1
+  update moose.executions set state = 'running', owner = runner_id, fence = fence + 1, woken = false
   where id = execution_id returning * into e;
   if e.work_order is not null then
     select status into current_status from public.work_orders where id = e.work_order;
@@ -35,6 +35,49 @@ begin
 end
 $$;
 
+-- A runner's lease. Whatever a runner claims is free for others once this has ended, or was never taken.
+create or replace function moose.hold_lease(p jsonb) returns void
+language sql as $$
+  insert into moose.runners (id, host, process_id, lease_until)
+  values (p->>'runner', p->>'host', (p->>'processId')::integer,
+          moose.now() + make_interval(secs => (p->>'leaseMs')::numeric / 1000))
+  on conflict (id) do update set lease_until = excluded.lease_until
+$$;
+
+-- Completes a deferred of an execution whose row the caller has locked. Without that lock, an execution that
+-- is being suspended at this moment would not see the result, nor this the suspension.
+create or replace function moose.deliver(execution_id text, deferred_name text, deferred_exit jsonb) returns void
+language plpgsql as $$
+begin
+  insert into moose.deferred_results (execution, name, exit) values (execution_id, deferred_name, deferred_exit)
+  on conflict do nothing;
+  update moose.executions set state = 'ready' where id = execution_id and state = 'suspended';
+  if found then
+    perform pg_notify('moose_work', execution_id);
+  end if;
+end
+$$;
+
+-- Delivers clocks that are due. What somebody else has locked is left to the next tick, here or elsewhere.
+create or replace function moose.deliver_clocks() returns void
+language plpgsql as $$
+declare
+  due record;
+begin
+  for due in
+    select c.execution, c.name, c.exit
+    from moose.clocks c join moose.executions e on e.id = c.execution
+    where c.wake_at <= moose.now()
+    order by c.wake_at
+    limit 200
+    for update skip locked
+  loop
+    delete from moose.clocks where execution = due.execution and name = due.name;
+    perform moose.deliver(due.execution, due.name, due.exit);
+  end loop;
+end
+$$;
+
 -- Renews a runner's lease, delivers clocks that are due, and claims what the runner has room for: executions
 -- nobody holds, those of runners whose lease has ended, and its own that it no longer runs. By priority, then
 -- age, within each project's concurrency. Answers the claims and which running executions should be cancelled.
@@ -43,54 +86,54 @@ language plpgsql as $$
 declare
   me text := p->>'runner';
   room integer := (p->>'room')::integer;
+  running jsonb := p->'running';
   claims jsonb := '[]';
+  full_projects text[] := '{}';
   candidate record;
   busy integer;
 begin
-  insert into moose.runners (id, host, process_id, lease_until)
-  values (me, p->>'host', (p->>'processId')::integer, moose.now() + make_interval(secs => (p->>'leaseMs')::numeric / 1000))
-  on conflict (id) do update set lease_until = excluded.lease_until;
-
-  with due as (
-    delete from moose.clocks where wake_at <= moose.now() returning execution, name, exit
-  ), delivered as (
-    insert into moose.deferred_results (execution, name, exit) select execution, name, exit from due
-    on conflict do nothing
-  )
-  update moose.executions set state = 'ready' where id in (select execution from due) and state = 'suspended';
+  perform moose.hold_lease(p);
+  perform moose.deliver_clocks();
 
   if room > 0 then
     -- Claims are short and rare beside steps; one at a time keeps each project's concurrency exact.
     perform pg_advisory_xact_lock(hashtext('moose.claim'));
-    for candidate in
-      select e.id, w.project, p2.concurrency
-      from moose.executions e
-      left join moose.runners r on r.id = e.owner
-      left join public.work_orders w on w.id = e.work_order
-      left join public.projects p2 on p2.id = w.project
-      where e.available_at <= moose.now()
-        and p->'workflows' ? e.workflow
-        and (p->'only' = 'null' or p->'only' ? e.id)
-        and ((e.state = 'ready' and coalesce(p2.mode, 'on') <> 'off')
-          or (e.state = 'running'
-              and (r.id is null or r.lease_until < moose.now()
-                   or (e.owner = me and not (p->'running') ? e.id))))
-      order by e.priority desc, e.created_at
-      limit 200
-      for update of e skip locked
-    loop
-      exit when room <= 0;
-      if candidate.project is not null then
-        select count(*) into busy
-        from moose.executions e
-        join public.work_orders w on w.id = e.work_order
-        where e.state = 'running' and w.project = candidate.project and e.id <> candidate.id;
-        continue when busy >= candidate.concurrency;
-      end if;
-      claims := claims || jsonb_build_array(moose.claim_execution(candidate.id, me));
-      room := room - 1;
-    end loop;
   end if;
+  while room > 0 loop
+    select e.id, e.state, w.project, p2.concurrency into candidate
+    from moose.executions e
+    left join moose.runners r on r.id = e.owner
+    left join public.work_orders w on w.id = e.work_order
+    left join public.projects p2 on p2.id = w.project
+    where e.state in ('ready', 'running')
+      and e.available_at <= moose.now()
+      and p->'workflows' ? e.workflow
+      and (p->'only' = 'null' or p->'only' ? e.id)
+      and case e.state
+          when 'ready' then (w.project is null or w.project <> all (full_projects))
+            -- What a switched-off project has begun may still be cancelled and cleaned up.
+            and (coalesce(p2.mode, 'on') <> 'off' or e.cancel_requested)
+          else r.id is null or r.lease_until < moose.now() or (e.owner = me and not running ? e.id)
+          end
+    order by e.priority desc, e.created_at, e.id
+    limit 1
+    for update of e skip locked;
+    exit when not found;
+    -- One that runs already, by the books, has its place.
+    if candidate.state = 'ready' and candidate.project is not null then
+      select count(*) into busy
+      from moose.executions e
+      join public.work_orders w on w.id = e.work_order
+      where e.state = 'running' and w.project = candidate.project;
+      if busy >= candidate.concurrency then
+        full_projects := full_projects || candidate.project;
+        continue;
+      end if;
+    end if;
+    claims := claims || jsonb_build_array(moose.claim_execution(candidate.id, me));
+    running := running || jsonb_build_array(candidate.id);
+    room := room - 1;
+  end loop;
 
   return jsonb_build_object(
     'claims', claims,
@@ -99,12 +142,14 @@ begin
 end
 $$;
 
--- Starts an execution that did not come from a work order, or tells how the one with this id stands.
+-- Starts an execution that did not come from a work order, or tells how the one with this id stands. Those of
+-- work orders are left to the ticks, which know the project's rules.
 create or replace function moose.start_execution(p jsonb) returns jsonb
 language plpgsql as $$
 declare
   e moose.executions;
 begin
+  perform moose.hold_lease(p);
   insert into moose.executions (id, workflow, payload, parent, state, owner, fence)
   values (p->>'id', p->>'workflow', p->'payload', p->>'parent', 'running', p->>'runner', 1)
   on conflict (id) do nothing
@@ -117,7 +162,8 @@ begin
     return jsonb_build_object('_tag', 'Done', 'result', e.result);
   end if;
   -- Ours already (the reply to an earlier call was lost), or free.
-  if e.state = 'ready' or (e.owner = p->>'runner' and not (p->'running') ? e.id) then
+  if (e.owner = p->>'runner' and not (p->'running') ? e.id)
+    or (e.state = 'ready' and e.work_order is null and e.available_at <= moose.now()) then
     return jsonb_build_object('_tag', 'Claimed', 'execution', moose.claim_execution(e.id, p->>'runner'));
   end if;
   return jsonb_build_object('_tag', 'Elsewhere');
@@ -181,9 +227,12 @@ begin
   select count(*) into known from moose.deferred_results where execution = e.id;
   update moose.executions
   set owner = null,
-      state = case when known > (p->>'deferredsSeen')::integer or cancel_requested then 'ready' else 'suspended' end
-  where id = e.id;
-  perform pg_notify('moose_work', e.id);
+      state = case when known > (p->>'deferredsSeen')::integer or woken or cancel_requested then 'ready' else 'suspended' end
+  where id = e.id
+  returning * into e;
+  if e.state = 'ready' then
+    perform pg_notify('moose_work', e.id);
+  end if;
   return 'true';
 end
 $$;
@@ -221,45 +270,59 @@ create or replace function moose.request_interrupt(p jsonb) returns jsonb
 language plpgsql as $$
 begin
   update moose.executions
-  set cancel_requested = true, state = case state when 'suspended' then 'ready' else state end
+  set cancel_requested = true,
+      state = case state when 'suspended' then 'ready' else state end,
+      available_at = least(available_at, moose.now())
   where id = p->>'execution' and state <> 'done';
   perform pg_notify('moose_work', p->>'execution');
   return 'null';
 end
 $$;
 
+-- Lets an execution go on that waits: for a child, for somebody's word, or out a pause after it was abandoned.
 create or replace function moose.resume_execution(p jsonb) returns jsonb
 language plpgsql as $$
 begin
-  update moose.executions set state = 'ready', available_at = moose.now()
-  where id = p->>'execution' and state in ('suspended', 'ready');
+  update moose.executions
+  set woken = (state = 'running'),
+      state = case state when 'suspended' then 'ready' else state end,
+      available_at = least(available_at, moose.now())
+  where id = p->>'execution' and state <> 'done';
   perform pg_notify('moose_work', p->>'execution');
   return 'null';
 end
 $$;
 
+-- Answers how the deferred was completed, which is by whoever came first.
 create or replace function moose.complete_deferred(p jsonb) returns jsonb
 language plpgsql as $$
 begin
-  insert into moose.deferred_results (execution, name, exit)
-  values (p->>'execution', p->>'name', p->'exit') on conflict do nothing;
-  perform moose.resume_execution(p);
-  return 'null';
+  perform 1 from moose.executions where id = p->>'execution' for update;
+  if not found then
+    raise exception 'there is no execution %', p->>'execution' using errcode = 'MO404';
+  end if;
+  perform moose.deliver(p->>'execution', p->>'name', p->'exit');
+  return (select exit from moose.deferred_results where execution = p->>'execution' and name = p->>'name');
 end
 $$;
 
+-- A replay sleeps again through clocks that have rung already: those stay silent.
 create or replace function moose.schedule_clock(p jsonb) returns jsonb
 language plpgsql as $$
 begin
   insert into moose.clocks (execution, name, exit, wake_at)
-  values (p->>'execution', p->>'name', p->'exit', moose.now() + make_interval(secs => (p->>'ms')::numeric / 1000))
+  select p->>'execution', p->>'name', p->'exit',
+         moose.now() + make_interval(secs => (p->>'ms')::numeric / 1000)
+  where not exists (select 1 from moose.deferred_results
+                    where execution = p->>'execution' and name = p->>'name')
   on conflict do nothing;
   return 'null';
 end
 $$;
 
+-- An execution that was cancelled before anybody held it is done, and has no result.
 create or replace function moose.poll_execution(p jsonb) returns jsonb
 language sql stable as $$
-  select coalesce((select jsonb_build_object('result', result) from moose.executions
-                   where id = p->>'execution' and state = 'done'), jsonb_build_object('result', null))
+  select coalesce((select jsonb_build_object('state', state, 'result', result) from moose.executions
+                   where id = p->>'execution'), jsonb_build_object('state', null, 'result', null))
 $$;

@@ -8,13 +8,13 @@ import { type Show, follow } from "./Progress.ts"
 import { conclude } from "./Report.ts"
 
 /** Ctrl-C: the order is cancelled and cleaned up, and what is left of it is said. */
-const cancelled = (id: WorkOrderId) =>
+const cancelled = (id: WorkOrderId, json: boolean) =>
   Effect.gen(function* () {
     const orders = yield* WorkOrders
     yield* Console.error("\nCancelling…")
     yield* orders.cancel({ id, reason: "interrupted at the keyboard" })
     const view = yield* follow(id, "nothing").pipe(Effect.timeoutOption(Limits.cancelled))
-    if (Option.isSome(view)) return yield* Effect.ignore(conclude(view.value, false))
+    if (Option.isSome(view)) return yield* Effect.ignore(conclude(view.value, json))
     yield* Console.error(`The clean-up of ${id} goes on too long; look later with: moose status ${id}`)
   }).pipe(Effect.catch((error) => Console.error(`The order could not be cancelled: ${error.message}`)))
 
@@ -26,7 +26,7 @@ export const execute = Effect.fnUntraced(function* (order: WorkOrder, show: Show
     yield* Console.log(`Work order ${order.id}${created ? "" : " (submitted before)"}: ${order.title}`)
   }
   return yield* follow(order.id, show).pipe(
-    Effect.onInterrupt(() => cancelled(order.id)),
+    Effect.onInterrupt(() => cancelled(order.id, show === "nothing")),
     Effect.provide(Environment.worker({ only: [executionId(order.id, view.run)] }))
   )
 })

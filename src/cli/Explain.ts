@@ -1,10 +1,11 @@
 import { Config, Schema } from "effect"
-import { CliError } from "effect/cli"
+import type { CliError } from "effect/cli"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import { redact } from "../domain/errors/Evidence.ts"
 import { PipelineError, Reason } from "../domain/errors/PipelineError.ts"
+import { problemOf } from "../domain/SchemaProblem.ts"
 import { EmbeddedPostgresFailed } from "../layers/postgres/EmbeddedPostgres.ts"
-import { MigrationFailed } from "../layers/postgres/Migrations.ts"
+import { MigrationFailed, NotMigrated } from "../layers/postgres/Migrations.ts"
 import { UserError } from "./UserError.ts"
 
 /** What to print for an error: what is wrong, and what to do about it. */
@@ -18,25 +19,49 @@ const isPipelineError = Schema.is(PipelineError)
 const isUserError = Schema.is(UserError)
 const isEmbedded = Schema.is(EmbeddedPostgresFailed)
 const isMigration = Schema.is(MigrationFailed)
+const isNotMigrated = Schema.is(NotMigrated)
 
-const firstLine = (text: string) => redact(text.split("\n", 1)[0] ?? "")
+const firstLine = (text: string) => text.split("\n", 1)[0] ?? ""
 
 const bug = "This is a bug in Moose. Please report it, with what you typed."
 
-/** Explains whatever a command failed with. */
-export const explain = (error: unknown): Explanation => {
+/** Of a variable that cannot be read: its name, and what it must be. */
+const configProblem = ({ cause, message }: Config.ConfigError): string =>
+  Schema.isSchemaError(cause) ? firstLine(problemOf(cause)) : firstLine(message)
+
+const explanation = (error: unknown): Explanation => {
   if (isUserError(error)) return { problem: error.problem, fix: error.fix }
-  if (isPipelineError(error)) return { problem: error.message, fix: error.failure.hint }
+  if (isPipelineError(error)) return { problem: firstLine(error.message), fix: error.failure.hint }
   if (isReason(error)) return { problem: firstLine(error.message), fix: meaningOf(error).hint }
   if (isEmbedded(error)) return { problem: firstLine(error.message), fix: error.fix }
+  if (isNotMigrated(error)) return { problem: error.problem, fix: error.fix }
   if (isMigration(error))
     return { problem: firstLine(error.message), fix: "Compare the database with migrations/." }
   if (error instanceof Config.ConfigError) {
-    return { problem: `The environment: ${firstLine(error.message)}`, fix: "README.md lists the variables." }
+    return { problem: `The environment: ${configProblem(error)}`, fix: "README.md lists the variables." }
   }
-  if (CliError.isCliError(error)) return { problem: firstLine(error.message), fix: "See: moose --help" }
   return {
     problem: firstLine(error instanceof Error ? `${error.name}: ${error.message}` : String(error)),
     fix: bug
+  }
+}
+
+/** Explains whatever a command failed with, in one line each and without secrets. */
+export const explain = (error: unknown): Explanation => {
+  const { problem, fix } = explanation(error)
+  return { problem: redact(problem), fix: redact(fix) }
+}
+
+/** Explains flags and arguments that do not parse, and says where to read about them. */
+export const explainUsage = (
+  errors: ReadonlyArray<CliError.NonShowHelpErrors>,
+  commandPath: ReadonlyArray<string>
+): Explanation => {
+  const [first] = errors
+  const suggestions = errors.flatMap((it) => ("suggestions" in it ? it.suggestions : []))
+  const maybe = suggestions.length === 0 ? "" : `Did you mean ${suggestions.join(" or ")}? `
+  return {
+    problem: redact(firstLine(first?.message ?? "That is no command")),
+    fix: `${maybe}See: ${commandPath.join(" ")} --help`
   }
 }

@@ -14,18 +14,32 @@ const isOver = (view: WorkOrderView): boolean =>
 
 const mark = { StepStarted: "", StepSucceeded: style.good("✓"), StepFailed: style.bad("✗") }
 
+/** A message that has its line to share with a step and its time. */
+const messageCharactersMax = 100
+
+/** The beginning of a text as one short line. */
+const short = (text: string): string => {
+  const line = text.replaceAll(/\s+/g, " ").trim()
+  const characters = Array.from(line)
+  return characters.length <= messageCharactersMax
+    ? line
+    : `${characters
+        .slice(0, messageCharactersMax - 1)
+        .join("")
+        .trimEnd()}…`
+}
+
 /** A line for the events worth one. The beginning of a step is shown by the live line, or not at all. */
 const lineOf = (event: TimelineEvent): string | undefined => {
   const step = (event.step ?? "").padEnd(12)
+  const message = short(event.message)
   switch (event.kind) {
     case "StepSucceeded":
-      return `  ${mark.StepSucceeded} ${step} ${seconds(event.ms ?? 0)}  ${style.dim(event.message)}`
+      return `  ${mark.StepSucceeded} ${step} ${seconds(event.ms ?? 0)}  ${style.dim(message)}`
     case "StepFailed":
-      return `  ${mark.StepFailed} ${step} ${seconds(event.ms ?? 0)}  ${event.message}`
+      return `  ${mark.StepFailed} ${step} ${seconds(event.ms ?? 0)}  ${message}`
     case "Noted":
-      return `  · ${step} ${" ".repeat(seconds(0).length)}  ${event.message}`
-    case "ResourcePreserved":
-      return `  · ${style.dim(event.message)}`
+      return `  · ${step} ${" ".repeat(seconds(0).length)}  ${message}`
     default:
       return undefined
   }

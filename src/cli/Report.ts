@@ -1,5 +1,6 @@
-import { Console, Effect } from "effect"
+import { Console, Effect, Option, Schema } from "effect"
 import { quarantineRef } from "../domain/Ids.ts"
+import type { Resource } from "../domain/Resource.ts"
 import { isSettled } from "../domain/Status.ts"
 import { format } from "../domain/Usd.ts"
 import type { WorkOrderView } from "../domain/WorkOrder.ts"
@@ -22,24 +23,56 @@ export const toJson = (view: WorkOrderView) => ({
 
 export const printJson = (value: unknown) => Console.log(JSON.stringify(value, null, 2))
 
+const readQuarantined = Schema.decodeUnknownOption(Schema.Struct({ quarantined: Schema.String }))
+
+/** The commit that a branch held when it was removed, if there was one. */
+const quarantined = ({ kind, evidence }: Resource) =>
+  kind === "branch" ? Option.map(readQuarantined(evidence), (it) => it.quarantined) : Option.none()
+
+/** Was a thing that is gone really there? A row says only that it was about to be made. */
+const wasThere = (resource: Resource, rows: ReadonlyArray<Resource>): boolean => {
+  switch (resource.kind) {
+    case "worktree":
+      // What comes next is only intended once the worktree is open.
+      return rows.some(({ kind }) => kind === "instruction_file")
+    case "instruction_file":
+      return true
+    case "branch":
+      return Option.isSome(quarantined(resource))
+    // What others may have seen is never removed: if it is gone, it was not made.
+    case "remote_branch":
+    case "pull_request":
+      return false
+  }
+}
+
+const fate = ({ kind, name, state, reason }: Resource): string => {
+  const what = `${kind.replace("_", " ")} ${name}`
+  return state === "preserved" ? `${what} is kept: ${reason}` : `${what} may still be there`
+}
+
 /** What an order that did not complete left behind, in words. */
 const printLeft = Effect.fnUntraced(function* (view: WorkOrderView) {
   const resources = yield* Resources
   const rows = yield* resources.list({ workOrderId: view.order.id })
   const ofRun = rows.filter(({ run }) => run === view.run)
-  const gone = ofRun.filter(({ state }) => state === "released").map(({ kind }) => kind.replace("_", " "))
-  const lines = ofRun.flatMap(({ kind, name, state, reason }) =>
-    state === "released"
-      ? []
-      : [`  ${kind.replace("_", " ")} ${name} is ${reason === null ? state : `kept: ${reason}`}`]
-  )
-  if (gone.length > 0) yield* Console.log(`  removed: ${gone.join(", ")}`)
-  if (ofRun.some(({ kind, state }) => kind === "branch" && state === "released") && view.headSha !== null) {
-    yield* Console.log(`  the commit is kept under ${quarantineRef(view.order.id, view.run)}`)
+  const gone = ofRun.filter(({ state }) => state === "released")
+  const there = ofRun.filter(({ state }) => state !== "released")
+  const removed = gone.filter((row) => wasThere(row, ofRun)).map(({ kind }) => kind.replace("_", " "))
+  if (removed.length > 0) yield* Console.log(`  removed: ${removed.join(", ")}`)
+  for (const sha of gone.flatMap((row) => Option.toArray(quarantined(row)))) {
+    yield* Console.log(`  commit ${sha} is kept under ${quarantineRef(view.order.id, view.run)}`)
   }
-  yield* Effect.forEach(lines, (line) => Console.log(line), { discard: true })
-  if (ofRun.length === 0) yield* Console.log("  nothing had been made yet")
+  yield* Effect.forEach(there, (row) => Console.log(`  ${fate(row)}`), { discard: true })
+  if (removed.length + there.length === 0) yield* Console.log("  nothing had been made yet")
+  if (view.cost > 0) yield* Console.log(`  spent: $${format(view.cost)}`)
 })
+
+const indented = (text: string): string =>
+  text
+    .split("\n")
+    .flatMap((line) => (line.trim() === "" ? [] : [`  ${line.trimEnd()}`]))
+    .join("\n")
 
 /** Says how an order ended, and fails when it did not complete. */
 export const conclude = Effect.fnUntraced(function* (view: WorkOrderView, json: boolean) {
@@ -62,7 +95,7 @@ export const conclude = Effect.fnUntraced(function* (view: WorkOrderView, json: 
       `${style.bad(view.status)}${view.disposition === null ? "" : ` (${view.disposition})`}`
     )
     if (view.failure !== null && view.status !== "cancelled") {
-      yield* Console.log(`  ${view.failure.message}`)
+      yield* Console.log(indented(view.failure.message))
     }
     if (isSettled(view.status)) yield* printLeft(view)
     if (view.failure !== null && view.status !== "cancelled") {

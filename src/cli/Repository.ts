@@ -15,6 +15,12 @@ const isUrl = (text: string) => text.includes("://") || /^[^/\\]+@[^/\\]+:/.test
 
 /** The remote that a repository's folder, or its URL, stands for. Reads; touches nothing and asks nobody. */
 export const remoteOf = Effect.fnUntraced(function* (repo: string) {
+  if (repo.trim() === "") {
+    return yield* new UserError({
+      problem: "--repo: must not be empty",
+      fix: "Name the folder of a git repository, or its URL."
+    })
+  }
   if (isUrl(repo)) return repo
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

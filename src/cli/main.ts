@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, Layer, Logger, Option, References, Runtime, Schema, Stdio } from "effect"
-import { CliError, Command } from "effect/cli"
+import { CliError, CliOutput, Command } from "effect/cli"
 import { packageRoot } from "../layers/PackageRoot.ts"
 import { demo } from "./commands/Demo.ts"
 import { doctor } from "./commands/Doctor.ts"
@@ -12,7 +12,7 @@ import { run } from "./commands/Run.ts"
 import { status } from "./commands/Status.ts"
 import { submit } from "./commands/Submit.ts"
 import { worker } from "./commands/Worker.ts"
-import { explain } from "./Explain.ts"
+import { type Explanation, explain, explainUsage } from "./Explain.ts"
 import { style } from "./Style.ts"
 import { NotCompleted } from "./UserError.ts"
 
@@ -25,28 +25,26 @@ const moose = Command.make("moose").pipe(
   Command.withSubcommands([demo, run, submit, worker, status, project, doctor, migrate, forge])
 )
 
-/** Flags and arguments that do not parse come with where to read about them. */
-const explainCli = (error: CliError.CliError) =>
-  error._tag === "ShowHelp"
-    ? Effect.forEach(
-        error.errors,
-        (it) =>
-          Console.error(`${style.bad("moose:")} ${it.message}\n  See: ${error.commandPath.join(" ")} --help`),
-        { discard: true }
-      )
-    : Console.error(`${style.bad("moose:")} ${error.message}`)
-
 const isNotCompleted = Schema.is(NotCompleted)
+
+const print = ({ problem, fix }: Explanation) => Console.error(`${style.bad("moose:")} ${problem}\n  ${fix}`)
+
+/** A mistake is answered in two lines; the help they point to is longer than most screens. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? print(explainUsage(event.errors, event.commandPath))
+      : CliOutput.defaultPresenter.present(event)
+})
 
 /** One line that says what is wrong, one that says what to do. */
 const report = (cause: Cause.Cause<unknown>) => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
   const error = Option.getOrElse(Cause.findErrorOption(cause), () => Cause.squash(cause))
-  // Reported already, in full.
+  // Reported already, in full: by the presenter, and by the command itself.
+  if (CliError.isCliError(error) && error._tag === "ShowHelp") return Effect.void
   if (isNotCompleted(error)) return Effect.void
-  if (CliError.isCliError(error)) return explainCli(error)
-  const { problem, fix } = explain(error)
-  return Console.error(`${style.bad("moose:")} ${problem}\n  ${fix}`)
+  return print(explain(error))
 }
 
 /** For people: what is worth a warning, on stderr, without colours or stacks. */
@@ -57,10 +55,10 @@ const logging = Layer.mergeAll(
 
 Effect.gen(function* () {
   const stdio = yield* Stdio.Stdio
-  yield* Command.runWith(moose, { version, renderErrors: false })(yield* stdio.args)
+  yield* Command.runWith(moose, { version })(yield* stdio.args)
 }).pipe(
   Effect.tapCause(report),
-  Effect.provide(Layer.mergeAll(NodeServices.layer, logging)),
+  Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenter)),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     teardown: (exit, onExit) => Runtime.defaultTeardown(exit, onExit)

@@ -32,20 +32,34 @@ export const home = Effect.gen(function* () {
   return directory
 })
 
-/** A connection to DATABASE_URL as it is, or to the embedded server, which is kept up to date by itself. */
-export const database = Layer.unwrap(
-  Effect.gen(function* () {
-    const { databaseUrl } = yield* Settings
-    if (databaseUrl !== undefined) return PgClient.layer({ url: databaseUrl })
-    const directory = `${yield* home}/postgres`
+/** A connection to a database that must be of this version, and is left as it is. */
+const external = (url: Redacted.Redacted<string>) =>
+  Layer.effectDiscard(Migrations.verify).pipe(Layer.provideMerge(PgClient.layer({ url })))
+
+/** The embedded server, whose database is kept up to date by itself. */
+const embedded = Layer.unwrap(
+  Effect.map(home, (directory) => {
     const client = Layer.unwrap(
       Effect.map(EmbeddedPostgres.EmbeddedPostgres, ({ url }) => PgClient.layer({ url }))
     )
     return Migrations.layer.pipe(
       Layer.provideMerge(client),
-      Layer.provideMerge(EmbeddedPostgres.layer({ dataDirectory: directory }))
+      Layer.provideMerge(EmbeddedPostgres.layer({ dataDirectory: `${directory}/postgres` }))
     )
   })
+)
+
+type Database = Layer.Layer<
+  Layer.Success<ReturnType<typeof external>>,
+  Layer.Error<ReturnType<typeof external> | typeof embedded>,
+  Layer.Services<typeof embedded>
+>
+
+/** The database at DATABASE_URL, or the embedded one. */
+export const database = Layer.unwrap(
+  Effect.map(Settings, ({ databaseUrl }): Database =>
+    databaseUrl === undefined ? embedded : external(databaseUrl)
+  )
 )
 
 /** Everything that lives in the database. */

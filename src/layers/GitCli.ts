@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import { Git } from "../services/Git.ts"
+import type { GitOptions } from "./GitAddress.ts"
 import * as GitCommand from "./GitCommand.ts"
 import { gitFailed } from "./GitFailures.ts"
 import * as GitObjects from "./GitObjects.ts"
@@ -8,7 +9,7 @@ import * as GitWorktrees from "./GitWorktrees.ts"
 import * as KeyedLock from "./KeyedLock.ts"
 import { text } from "./Subprocess.ts"
 
-export type GitOptions = GitCommand.GitOptions
+export type { GitOptions } from "./GitAddress.ts"
 
 /** 2.32 brought GIT_CONFIG_GLOBAL; an older git would read the user's configuration everywhere. */
 const oldest = [2, 32] as const

@@ -1,22 +1,15 @@
-import { Duration, Effect, Option, Path, Redacted, Schedule } from "effect"
+import { Duration, Effect, Path, Redacted, Schedule } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import { GitFailed, TimedOut } from "../domain/errors/Reasons.ts"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { type GitEnd, type LocalReason, gitFailed, localReason } from "./GitFailures.ts"
-import { httpUrl } from "./GitNames.ts"
+import type { Environment, GitOptions } from "./GitAddress.ts"
 import * as Subprocess from "./Subprocess.ts"
 
 /** How git is invoked: which configuration it sees, with which environment, and within which bounds. */
-export interface GitOptions {
-  /** Author and committer of Moose's commits; "Moose <moose@localhost>" when nothing is said. */
-  readonly identity?: { readonly name: string; readonly email: string } | undefined
-  /** The value of the Authorization header for an HTTP remote ("Basic …"), or undefined to leave it to the user's credential helpers. */
-  readonly authorization?: ((remoteUrl: string) => Redacted.Redacted<string> | undefined) | undefined
-  /** How long one command may take, on this machine and with a remote; `Limits` when nothing is said. */
-  readonly timeouts?: { readonly local: Duration.Duration; readonly remote: Duration.Duration } | undefined
-}
 
+/** One git command. */
 export interface Invocation {
   /** The command and its arguments: `["update-ref", "-d", ref]`. */
   readonly args: ReadonlyArray<string>
@@ -27,11 +20,10 @@ export interface Invocation {
   readonly stdin?: string | undefined
 }
 
+/** How a command ended, and what it printed. */
 export interface GitOutput extends GitEnd {
   readonly stdout: Uint8Array
 }
-
-type Environment = Record<string, string | Redacted.Redacted<string>>
 
 /** Settings that win over every configuration file. */
 const settings = [
@@ -83,48 +75,6 @@ const ofTheUser = [
 /** "git worktree add", "git fetch": what is shown of a command. */
 const operationOf = (args: ReadonlyArray<string>): string =>
   ["git", ...args.slice(0, args[0] === "worktree" ? 2 : 1)].join(" ")
-
-const decoded = (part: string): string =>
-  Option.getOrElse(Option.liftThrowable(decodeURIComponent)(part), () => part)
-
-/** `git -c key=value` for values that must not show in the process list. */
-const secretSettings = (entries: ReadonlyArray<readonly [string, string | Redacted.Redacted<string>]>) => {
-  const env: Environment = { GIT_CONFIG_COUNT: String(entries.length) }
-  for (const [index, [key, value]] of entries.entries()) {
-    env[`GIT_CONFIG_KEY_${index}`] = key
-    env[`GIT_CONFIG_VALUE_${index}`] = value
-  }
-  return env
-}
-
-/**
- * How to address a remote: without a password, which moves from the address (and so from the process
- * list) into a header, and with our own Authorization header when we have one.
- */
-export const addressed = (remoteUrl: string, options: GitOptions): { url: string; env: Environment } => {
-  const http = Option.getOrUndefined(httpUrl(remoteUrl))
-  if (http === undefined) return { url: remoteUrl, env: {} }
-  const basic =
-    http.password === ""
-      ? undefined
-      : Redacted.make(
-          `Basic ${Buffer.from(`${decoded(http.username)}:${decoded(http.password)}`).toString("base64")}`
-        )
-  const authorization = options.authorization?.(remoteUrl) ?? basic
-  if (authorization === undefined) return { url: remoteUrl, env: {} }
-  http.username = ""
-  http.password = ""
-  const header = `http.${http.origin}/.extraHeader`
-  return {
-    url: http.href,
-    env: secretSettings([
-      // Empty values first: they take out what the user's configuration added, since two such headers are an error.
-      ["credential.helper", ""],
-      [header, ""],
-      [header, Redacted.make(`Authorization: ${Redacted.value(authorization)}`)]
-    ])
-  }
-}
 
 /** Refuses a name before git sees it. `problem` is why, or undefined when there is none. */
 export const refuse = (
@@ -239,4 +189,5 @@ export const make = Effect.fnUntraced(function* (options: GitOptions) {
   return { ask, local, askAsUser, askRemote, retryLocked }
 })
 
+/** Ways to run git. */
 export type GitCommand = Effect.Success<ReturnType<typeof make>>

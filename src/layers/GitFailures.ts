@@ -1,11 +1,9 @@
 import { PlatformError, Predicate } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
-import { PushProtected, PushRejected, SecretBlocked } from "../domain/errors/PullRequestError.ts"
 import {
   AuthenticationFailed,
   DiskFull,
   GitFailed,
-  PermissionDenied,
   RemoteUnreachable,
   RepositoryLocked,
   RepositoryMissing,
@@ -27,10 +25,13 @@ export interface GitEnd {
   readonly stderr: string
 }
 
+/** What any command can end in. */
 export type LocalReason = GitFailed | RepositoryLocked | DiskFull | TimedOut
+/** What a command that talks to a remote can end in. */
 export type RemoteReason = LocalReason | RemoteUnreachable | AuthenticationFailed | RepositoryMissing
 
-const evidenceOf = (end: GitEnd, first = ""): Evidence.Evidence => {
+/** What git said, after `first`, as evidence. */
+export const evidenceOf = (end: GitEnd, first = ""): Evidence.Evidence => {
   const httpStatus = httpStatusOf(end.stderr)
   const said = `${first}\n${end.stderr}`.trim()
   const silence = end.signal === null ? "git gave no reason" : `git was ended by ${end.signal}`
@@ -71,7 +72,8 @@ const ownWords = (stderr: string): string =>
     .filter((line) => !remoteLine.test(line))
     .join("\n")
 
-const remoteWords = (stderr: string): string =>
+/** What git passed on from the remote. */
+export const remoteWords = (stderr: string): string =>
   linesOf(stderr)
     .filter((line) => remoteLine.test(line))
     .join("\n")
@@ -107,9 +109,10 @@ const denied =
 /** A certificate or host key that does not fit is reported in the same frame as a broken line, but does not pass. */
 const untrusted = /certificate|SSL: |Host key verification failed/
 const unreachable =
-  /unable to access '|RPC failed; curl|Could not resolve (?:host|proxy)|Failed to connect|Couldn't connect to server|Connection (?:refused|reset|timed out|closed)|Network is unreachable|No route to host|Broken pipe|Empty reply from server|hung up unexpectedly|unexpected disconnect|early EOF|remote did not send all necessary objects/
+  /unable to access '|; curl \d+ |Could not resolve (?:host|proxy)|Failed to connect|Couldn't connect to server|Connection (?:refused|reset|timed out|closed)|Network is unreachable|No route to host|Broken pipe|Empty reply from server|hung up unexpectedly|unexpected disconnect|early EOF|remote did not send all necessary objects/
 
-type Cause = "authentication" | "denied" | "missing" | "unreachable" | "tooLarge" | "unknown"
+/** What came between this machine and the remote. */
+export type Cause = "authentication" | "denied" | "missing" | "unreachable" | "tooLarge" | "unknown"
 
 const causeOfStatus = (status: number): Cause => {
   if (status === 401) return "authentication"
@@ -119,7 +122,8 @@ const causeOfStatus = (status: number): Cause => {
   return status === 408 || status === 425 || status === 429 || status >= 500 ? "unreachable" : "unknown"
 }
 
-const causeOf = (end: GitEnd): Cause => {
+/** Decides it by the HTTP status where there is one, and else by words. */
+export const causeOf = (end: GitEnd): Cause => {
   if (end.signal !== null) return "unknown"
   const status = httpStatusOf(end.stderr)
   if (status !== undefined) return causeOfStatus(status)
@@ -131,13 +135,14 @@ const causeOf = (end: GitEnd): Cause => {
   return unreachable.test(words) ? "unreachable" : "unknown"
 }
 
-interface Place {
-  /** Where the command worked. */
+/** Where a command worked, and with whom. */
+export interface Place {
   readonly path: string
   readonly remoteUrl: string
 }
 
-const ofCause = (end: GitEnd, cause: Cause, place: Place): RemoteReason => {
+/** The reason that a cause is for a command that reads from a remote. */
+export const ofCause = (end: GitEnd, cause: Cause, place: Place): RemoteReason => {
   const remote = shown(place.remoteUrl)
   const evidence = evidenceOf(end)
   switch (cause) {
@@ -160,70 +165,4 @@ const ofCause = (end: GitEnd, cause: Cause, place: Place): RemoteReason => {
 export const remoteReason = (end: GitEnd, place: Place): RemoteReason => {
   const local = localReason(end, place.path)
   return local._tag === "GitFailed" ? ofCause(end, causeOf(end), place) : local
-}
-
-/** The remote's answer for one ref: a line `<flag>\t<from>:<to>\t<summary>` of `git push --porcelain`. */
-export interface RefAnswer {
-  readonly flag: string
-  readonly summary: string
-}
-
-/** Finds the answer for `ref` in what `git push --porcelain` printed. */
-export const refAnswer = (stdout: string, ref: string): RefAnswer | undefined => {
-  for (const line of stdout.split("\n")) {
-    const [flag, refs, summary] = line.split("\t")
-    if (flag !== undefined && summary !== undefined && refs?.endsWith(`:${ref}`)) return { flag, summary }
-  }
-  return undefined
-}
-
-/** New, fast-forwarded, forced, or there already. `-` would be a deletion. */
-const accepted = new Set(["*", " ", "+", "="])
-export const isAccepted = (answer: RefAnswer): boolean => accepted.has(answer.flag)
-
-const leaseStale =
-  /^\[rejected\] \((?:stale info|fetch first|non-fast-forward|needs force|already exists|remote ref updated since checkout)\)/
-const movedMeanwhile = /^\[remote rejected\] \(.*is at [0-9a-f]+ but expected/
-/** The remote broke while it worked, which it reports in the frame of a refusal. */
-const remoteBroke =
-  /^\[remote rejected\] \((?:Internal Server Error|unpacker error|.*timeout.*)\)|^\[remote failure\]/
-
-/** Is the branch not where it was expected? */
-export const isMoved = (answer: RefAnswer): boolean =>
-  leaseStale.test(answer.summary) || movedMeanwhile.test(answer.summary)
-
-/** What a refused ref means. `HeadMoved` is decided before, because it needs another question to the remote. */
-export const refusalReason = (
-  end: GitEnd,
-  answer: RefAnswer,
-  place: Place & { readonly branch: string }
-): PushRejected | PushProtected | SecretBlocked | PermissionDenied | RemoteUnreachable => {
-  const { branch } = place
-  const evidence = evidenceOf(end, answer.summary)
-  const words = `${answer.summary}\n${remoteWords(end.stderr)}`
-  if (remoteBroke.test(answer.summary)) {
-    return new RemoteUnreachable({ remote: shown(place.remoteUrl), evidence })
-  }
-  if (/GH013/.test(words) && /push protection|cannot contain secrets/i.test(words)) {
-    return new SecretBlocked({ branch, evidence })
-  }
-  if (/GH006|protected branch/i.test(words)) return new PushProtected({ branch, evidence })
-  if (/refusing to allow an? .* to create or update workflow/.test(words)) {
-    return new PermissionDenied({ service: shown(place.remoteUrl), evidence })
-  }
-  return new PushRejected({ branch, evidence })
-}
-
-/** What a push ended in when the remote gave no answer for the ref. */
-export const pushReason = (
-  end: GitEnd,
-  place: Place & { readonly branch: string }
-): RemoteReason | PermissionDenied | PushRejected => {
-  const local = localReason(end, place.path)
-  if (local._tag !== "GitFailed") return local
-  const cause = causeOf(end)
-  const evidence = evidenceOf(end)
-  if (cause === "denied") return new PermissionDenied({ service: shown(place.remoteUrl), evidence })
-  if (cause === "tooLarge") return new PushRejected({ branch: place.branch, evidence })
-  return ofCause(end, cause, place)
 }

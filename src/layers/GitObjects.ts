@@ -39,6 +39,7 @@ const textOrNull = (bytes: Uint8Array): string | null => {
   return decoded.includes("\ufffd") && !Buffer.from(decoded).equals(bytes) ? null : decoded
 }
 
+/** The methods of `Git` that read and write a repository's objects and refs. */
 export const make = Effect.fnUntraced(function* (git: GitCommand) {
   const fs = yield* FileSystem.FileSystem
 

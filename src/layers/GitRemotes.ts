@@ -3,19 +3,10 @@ import { HeadMoved } from "../domain/errors/PullRequestError.ts"
 import { BaseBranchMissing, RepositoryMissing } from "../domain/errors/Reasons.ts"
 import type { Input } from "../services/Contract.ts"
 import type { GitContract } from "../services/Git.ts"
-import { type GitCommand, type GitOptions, type GitOutput, addressed, refuse } from "./GitCommand.ts"
-import {
-  type RemoteReason,
-  fileReason,
-  gitFailed,
-  isAccepted,
-  isMoved,
-  localReason,
-  pushReason,
-  refAnswer,
-  refusalReason,
-  remoteReason
-} from "./GitFailures.ts"
+import { type GitCommand, type GitOutput, refuse } from "./GitCommand.ts"
+import { type RemoteReason, fileReason, gitFailed, localReason, remoteReason } from "./GitFailures.ts"
+import { isAccepted, isMoved, pushReason, refAnswer, refusalReason } from "./GitPushFailures.ts"
+import { type GitOptions, addressed } from "./GitAddress.ts"
 import { branchProblem, isPath, remoteUrlProblem, shown } from "./GitNames.ts"
 import { shaFrom } from "./GitObjects.ts"
 import type { KeyedLock } from "./KeyedLock.ts"
@@ -29,6 +20,7 @@ type In<M extends keyof typeof GitContract> = Input<typeof GitContract, M>
 /** For commands that need no repository. */
 const nowhere = "/"
 
+/** The methods of `Git` that talk to a remote. */
 export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLock, options: GitOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -36,7 +28,7 @@ export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLo
   const checked = Effect.fnUntraced(function* (operation: string, remoteUrl: string, branch?: string) {
     yield* refuse(operation, "The address", shown(remoteUrl), remoteUrlProblem(remoteUrl))
     if (branch !== undefined) yield* refuse(operation, "The branch name", branch, branchProblem(branch))
-    return addressed(remoteUrl, options)
+    return addressed(remoteUrl, options.authorization)
   })
 
   /** The lines that the remote answers, each split at its tab. */

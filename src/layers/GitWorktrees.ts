@@ -1,7 +1,8 @@
 import { Effect, Exit, FileSystem, Path } from "effect"
 import type { GitContract } from "../services/Git.ts"
 import type { Input } from "../services/Contract.ts"
-import type { GitCommand, GitOptions } from "./GitCommand.ts"
+import type { GitOptions } from "./GitAddress.ts"
+import type { GitCommand } from "./GitCommand.ts"
 import { fileReason, gitFailed } from "./GitFailures.ts"
 import { entriesOf, shaFrom } from "./GitObjects.ts"
 import type { KeyedLock } from "./KeyedLock.ts"
@@ -13,6 +14,7 @@ type In<M extends keyof typeof GitContract> = Input<typeof GitContract, M>
 
 const submodule = "160000"
 
+/** The methods of `Git` that make repositories, worktrees and commits. */
 export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLock, options: GitOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -34,6 +34,7 @@ export class SubprocessFailed extends Schema.TaggedError<SubprocessFailed>()("Su
   }
 }
 
+/** A program to run. */
 export interface Command {
   readonly command: string
   /** A `Redacted` argument reaches the program, but no failure. It is still visible to other users in `ps`. */
@@ -142,8 +143,8 @@ const killGroup = (group: number) => Effect.ignore(Effect.try(() => process.kill
 
 /**
  * Runs a program to its end, within `timeout`. Ending with a code other than 0 is an answer, not a
- * failure. When it ends, times out or is interrupted, its whole process group is asked to end and then
- * killed, so that nothing it started stays behind.
+ * failure. When it times out or is interrupted, its whole process group is asked to end and then killed;
+ * what it leaves in the group at its own end is killed too.
  */
 export const run = Effect.fn("Subprocess.run")(function* (input: Command) {
   const { command, outputBytesMax, keep = "beginning" } = input

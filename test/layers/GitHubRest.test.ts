@@ -5,7 +5,7 @@ import { Effect, Fiber, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as GitHubRest from "../../src/layers/GitHubRest.ts"
 import { GitHub, GitHubContract } from "../../src/services/GitHub.ts"
-import { platform, pushBranch, shop, startForge } from "./forge/support.ts"
+import { gitOk, platform, shop, startForge } from "./forge/support.ts"
 
 const secret = "ghp_0123456789abcdef0123456789abcdef01234567"
 
@@ -486,8 +486,8 @@ describe("GitHubRest: what is asked and understood", () => {
 
   it.live("finds, creates, finds and gets at the local forge", () =>
     Effect.gen(function* () {
-      const { forge, work, remote } = yield* startForge
-      const head = yield* pushBranch(work, remote, "feat/x")
+      const { forge, work } = yield* startForge
+      const head = yield* gitOk(["rev-parse", "feat/x"], { cwd: work })
       yield* Effect.gen(function* () {
         const github = yield* GitHub
         assert.deepStrictEqual(yield* github.getRepository(shop), { defaultBranch: "main", canPush: true })

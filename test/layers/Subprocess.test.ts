@@ -27,7 +27,7 @@ const signpost = Effect.gen(function* () {
   return { pipe, reached: fs.readFileString(pipe) }
 })
 
-describe("Subprocess", () => {
+describe("Subprocess", { concurrent: true }, () => {
   layer(NodeServices.layer, { excludeTestServices: true })((it) => {
     it.effect("answers a failing exit code, with stdout and stderr apart", () =>
       Effect.gen(function* () {

@@ -40,10 +40,7 @@ export const make = Effect.gen(function* () {
   const at = (...parts: ReadonlyArray<string>) => path.join(root, ...parts)
 
   yield* fs.makeDirectory(checkout, { recursive: true })
-  git(root, "init", "--quiet", "--bare", "--initial-branch=main", origin)
-  git(origin, "config", "http.receivepack", "true")
-  git(checkout, "init", "--quiet", "--initial-branch=main")
-  git(checkout, "remote", "add", "origin", origin)
+  git(checkout, "init", "--quiet", "--initial-branch=main", "--template=")
 
   const write = Effect.fnUntraced(function* (directory: string, name: string, content: string | Uint8Array) {
     const file = path.join(directory, name)
@@ -52,18 +49,29 @@ export const make = Effect.gen(function* () {
     return file
   })
 
-  /** Commits everything in the checkout and pushes it; answers the commit. */
-  const publish = (message: string, branch = "main") => {
+  const commit = (message: string) => {
     git(checkout, "add", "--all", "--force")
     git(checkout, "commit", "--quiet", "--message", message)
-    git(checkout, "push", "--quiet", "origin", `HEAD:refs/heads/${branch}`)
     return sha(git(checkout, "rev-parse", "HEAD"))
+  }
+
+  /** Commits everything in the checkout and pushes it; answers the commit. */
+  const publish = (message: string, branch = "main") => {
+    const made = commit(message)
+    git(checkout, "push", "--quiet", "origin", `HEAD:refs/heads/${branch}`)
+    return made
   }
 
   yield* write(checkout, "README.md", "# Example\n")
   yield* write(checkout, "src/add.ts", "export const add = (a: number, b: number) => a - b\n")
   yield* write(checkout, "src/naïve file.txt", "ça va\n")
-  const base = publish("Begin")
+  const base = commit("Begin")
+  git(root, "clone", "--quiet", "--bare", "--template=", checkout, origin)
+  // By hand, which is quicker than a git process for each.
+  const receivePack = "[http]\n\treceivepack = true\n"
+  yield* fs.writeFileString(path.join(origin, "config"), receivePack, { flag: "a" })
+  const remote = `[remote "origin"]\n\turl = "${origin}"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n`
+  yield* fs.writeFileString(path.join(checkout, ".git", "config"), remote, { flag: "a" })
 
   return { root, origin, checkout, at, write, publish, base }
 })

@@ -1,4 +1,4 @@
-import { Console, DateTime, Effect, Layer, Option } from "effect"
+import { Console, DateTime, Effect, Layer, Option, Struct } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ProjectId } from "../../domain/Ids.ts"
 import { Project } from "../../domain/Project.ts"
@@ -87,7 +87,7 @@ export const demo = Command.make(
     const fault = yield* faultOf(fail)
     const request = yield* Input.readJsonFile(
       `${packageRoot}/fixtures/demo/work-order.json`,
-      WorkOrderRequest.mapFields(({ project: _, ...fields }) => fields)
+      WorkOrderRequest.mapFields(Struct.omit(["project"]))
     )
     if (!json) yield* Console.log(hello)
     const id = yield* Input.newId

@@ -1,8 +1,9 @@
 import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { WorkOrderId } from "../../domain/Ids.ts"
-import { Proposal } from "../../domain/Proposal.ts"
-import { Kind, WorkOrderRequest, fromRequest } from "../../domain/WorkOrder.ts"
+import { Proposal, RepositoryPath } from "../../domain/Proposal.ts"
+import { UsdFromDecimal } from "../../domain/Usd.ts"
+import { Kind, WorkOrder } from "../../domain/WorkOrder.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as GitCli from "../../layers/GitCli.ts"
 import * as Settings from "../../layers/Settings.ts"
@@ -62,29 +63,40 @@ export const run = Command.make(
       onNone: () => Input.newId,
       onSome: Input.decode(WorkOrderId, "--id")
     })
+    const title = yield* Input.decode(WorkOrder.fields.title, "--title")(input.title)
+    const acceptanceCriteria = yield* Effect.forEach(
+      input.accept,
+      Input.decode(Schema.NonEmptyString, "--accept")
+    )
+    const filesInScope = yield* Effect.forEach(input.scope, Input.decode(RepositoryPath, "--scope"))
+    const base = yield* Effect.transposeOption(
+      Option.map(input.base, Input.decode(Schema.NonEmptyString, "--base"))
+    )
+    const maxUsd = yield* Effect.transposeOption(
+      Option.map(input.maxUsd, Input.decode(UsdFromDecimal, "--max-usd"))
+    )
     const proposal = yield* Effect.transposeOption(
       Option.map(input.proposal, (file) => Input.readJsonFile(file, Proposal))
     )
     const remoteUrl = yield* remoteOf(input.repo).pipe(Effect.provide(GitCli.layer()))
 
     yield* Effect.gen(function* () {
-      const project = yield* ensureProject(remoteUrl, input.base)
-      const request = yield* Input.decode(
-        WorkOrderRequest,
-        "the work order"
-      )({
+      const project = yield* ensureProject(remoteUrl, base)
+      const order = new WorkOrder({
         id,
         project: project.id,
         kind: input.kind,
-        title: input.title,
+        title,
         description: input.body,
-        acceptanceCriteria: input.accept,
-        filesInScope: input.scope,
-        ...Input.given("baseBranch", input.base),
-        ...Input.given("maxUsd", input.maxUsd),
-        ...Input.given("proposal", Option.map(proposal, Schema.encodeSync(Proposal)))
+        acceptanceCriteria,
+        filesInScope,
+        baseBranch: Option.getOrElse(base, () => project.baseBranch),
+        priority: 0,
+        limits: Input.given("maxUsd", maxUsd),
+        metadata: {},
+        ...Input.given("proposal", proposal)
       })
-      const view = yield* execute(fromRequest(request, id, project.baseBranch), yield* showFor(input.json))
+      const view = yield* execute(order, yield* showFor(input.json))
       yield* conclude(view, input.json)
     }).pipe(Effect.provide(Environment.everything), Effect.provide(Settings.layer))
   })

@@ -1,8 +1,8 @@
-import { ByteSize, Effect, PlatformError, Pull, Semaphore, Stream } from "effect"
-import { HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Effect, PlatformError, Pull, Semaphore, Stream } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { Limits } from "../../domain/policies/Limits.ts"
-import { gitEnvironment } from "./BareRepository.ts"
+import { gitEnvironment } from "./GitRunner.ts"
 import { failed, failedTo } from "./Failed.ts"
 import { answered, carries } from "./Guard.ts"
 import { notFound, refusal } from "./Refusal.ts"
@@ -71,11 +71,14 @@ const backend = Effect.fn("LocalForge.gitHttpBackend")(function* (
 ) {
   const lost = () =>
     PlatformError.systemError({ _tag: "UnexpectedEof", module: "LocalForge", method: "request body" })
+  const body = Stream.mapError(request.stream, lost).pipe(
+    Stream.limitBytes(Limits.forgePushBytesMax, () => Stream.fail(lost()))
+  )
   const handle = yield* Effect.mapError(
     spawner.spawn(
       ChildProcess.make("git", ["http-backend"], {
         env: gitEnvironment(cgiEnvironment(request, directory, service)),
-        stdin: request.method === "POST" ? Stream.mapError(request.stream, lost) : "ignore",
+        stdin: request.method === "POST" ? body : "ignore",
         stderr: "ignore",
         forceKillAfter: Limits.forgeGrace
       })
@@ -94,14 +97,18 @@ const backend = Effect.fn("LocalForge.gitHttpBackend")(function* (
     if (bytes.length > headBytesMax)
       return yield* failed("git http-backend", "its answer has no end of headers")
     const more = yield* pull.pipe(
-      Pull.catchDone(() => Effect.fail(failed("git http-backend", "it ended without an answer"))),
+      Pull.catchDone(() =>
+        Effect.fail(
+          failed("git http-backend", "it ended without an answer; the push may be cut or too large")
+        )
+      ),
       Effect.catchTag("PlatformError", (cause) => Effect.fail(failedTo("git http-backend")(cause)))
     )
     bytes = Buffer.concat([bytes, ...more])
     head = parseHead(bytes)
   }
-  const body = Stream.concat(Stream.make(head.rest), Stream.fromPull(Effect.succeed(pull)))
-  return HttpServerResponse.stream(body, { status: head.status, headers: head.headers })
+  const answer = Stream.concat(Stream.make(head.rest), Stream.fromPull(Effect.succeed(pull)))
+  return HttpServerResponse.stream(answer, { status: head.status, headers: head.headers })
 })
 
 /**
@@ -135,11 +142,7 @@ export const routes = Effect.fnUntraced(function* (forge: Forge) {
 
   const route = (method: "GET" | "POST", service: `/${string}`) =>
     HttpRouter.route(method, `/:owner/:repo${service}`, (request) =>
-      carries(request, forge.token)
-        ? answered(serve(request, service)).pipe(
-            Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(Limits.forgePushBytesMax))
-          )
-        : Effect.succeed(challenge)
+      carries(request, forge.token) ? answered(serve(request, service)) : Effect.succeed(challenge)
     )
 
   return [route("GET", "/info/refs"), route("POST", "/git-upload-pack"), route("POST", "/git-receive-pack")]

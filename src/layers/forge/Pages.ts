@@ -6,7 +6,7 @@ import type { Found } from "./PullRequests.ts"
 import { numberIn, repositoryIn } from "./Requests.ts"
 import { notFound } from "./Refusal.ts"
 import type { Forge } from "./RestRoutes.ts"
-import type { PullRequestRecord } from "./Store.ts"
+import type { PullRequestRecord } from "./Records.ts"
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",

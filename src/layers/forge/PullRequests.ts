@@ -1,8 +1,10 @@
 import { Clock, Effect } from "effect"
 import type { RepositoryName } from "../../domain/Project.ts"
-import type { BareRepository, Refs } from "./BareRepository.ts"
+import type { BareRepository, Size } from "./BareRepository.ts"
 import { impossible, invalid, notFound, refusal } from "./Refusal.ts"
-import type { PullRequestRecord, RepositoryState, Store } from "./Store.ts"
+import { branchRef, openOfHead, ownBranch, settle } from "./PullRequestRules.ts"
+import type { PullRequestRecord, RepositoryState } from "./Records.ts"
+import type { Store } from "./Store.ts"
 
 /** A pull request together with the repository as it was when it was read. */
 export interface Found {
@@ -31,27 +33,7 @@ interface Merging {
 }
 
 /** For commits that are no longer, or not here, to be looked at. */
-const unknownSize = { commits: 0, changedFiles: 0, additions: 0, deletions: 0 }
-export type Size = typeof unknownSize
-
-const branchRef = (branch: string) => `refs/heads/${branch}`
-
-/** The head as a branch of this repository: `branch` or `owner:branch`; null for anybody else's. */
-const ownBranch = (head: string, owner: string): string | null => {
-  const colon = head.indexOf(":")
-  if (colon === -1) return head
-  return head.slice(0, colon).toLowerCase() === owner.toLowerCase() ? head.slice(colon + 1) : null
-}
-
-/** The record after a look at the branches: tips followed while open, closed when the head branch is gone. */
-const settle = (record: PullRequestRecord, refs: Refs, now: number): PullRequestRecord => {
-  if (record.state === "closed") return record
-  const headSha = refs.tips.get(branchRef(record.head))
-  if (headSha === undefined) return { ...record, state: "closed", closedAt: now, updatedAt: now }
-  const baseSha = refs.tips.get(branchRef(record.base)) ?? record.baseSha
-  if (headSha === record.headSha && baseSha === record.baseSha) return record
-  return { ...record, headSha, baseSha, updatedAt: now }
-}
+const unknownSize: Size = { commits: 0, changedFiles: 0, additions: 0, deletions: 0 }
 
 /** What can be done with pull requests, by GitHub's rules. Fails with Refusal, or ForgeFailed for the disk and git. */
 export const make = (store: Store, git: BareRepository) => {
@@ -66,20 +48,12 @@ export const make = (store: Store, git: BareRepository) => {
     return Effect.map(git.aheadBy(repository.location.address, base, head), (commits) => commits > 0)
   }
 
-  const openOfHead = (repository: RepositoryState, head: string, except?: number) =>
-    [...repository.pullRequests.values()].find(
-      (record) => record.state === "open" && record.head === head && record.number !== except
-    )
-
   const alreadyExists = (repository: RepositoryState, head: string) =>
     impossible(`A pull request already exists for ${repository.owner}:${head}.`)
 
-  /** Runs a decision on the newest state; an unknown repository is 404. */
-  const inRepository: Store["change"] = (name, decide) => store.change(name, decide)
-
   const open = Effect.fn("LocalForge.openPullRequest")(function* (name: RepositoryName, input: Opening) {
     const now = yield* Clock.currentTimeMillis
-    const found = yield* inRepository(name, (repository) =>
+    const found = yield* store.change(name, (repository) =>
       Effect.gen(function* () {
         const refs = yield* git.refs(repository.location)
         const head = ownBranch(input.head, repository.owner)
@@ -118,7 +92,7 @@ export const make = (store: Store, git: BareRepository) => {
   /** Every pull request of a repository, after a look at its branches. */
   const list = Effect.fn("LocalForge.listPullRequests")(function* (name: RepositoryName) {
     const now = yield* Clock.currentTimeMillis
-    const found = yield* inRepository(name, (repository) =>
+    const found = yield* store.change(name, (repository) =>
       Effect.gen(function* () {
         const records = [...repository.pullRequests.values()]
         if (records.every((record) => record.state === "closed")) return { answer: { repository, records } }
@@ -150,7 +124,7 @@ export const make = (store: Store, git: BareRepository) => {
   ) {
     yield* get(name, number)
     const now = yield* Clock.currentTimeMillis
-    const found = yield* inRepository(name, (repository) =>
+    const found = yield* store.change(name, (repository) =>
       Effect.gen(function* () {
         const before = repository.pullRequests.get(number)
         if (before === undefined) return yield* notFound
@@ -225,7 +199,7 @@ export const make = (store: Store, git: BareRepository) => {
     body: string
   ) {
     const at = yield* Clock.currentTimeMillis
-    const found = yield* inRepository(name, (repository) =>
+    const found = yield* store.change(name, (repository) =>
       Effect.gen(function* () {
         const before = repository.pullRequests.get(number)
         if (before === undefined) return yield* notFound

@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { HttpServerRequest } from "effect/http"
 import type { RepositoryName } from "../../domain/Project.ts"
 import { notFound, problemsParsing, undecodable } from "./Refusal.ts"
-import type { PullRequestRecord } from "./Store.ts"
+import type { PullRequestRecord } from "./Records.ts"
 
 const Title = Schema.NonEmptyString.pipe(Schema.check(Schema.isMaxLength(256), Schema.isPattern(/\S/)))
 const Body = Schema.NullOr(Schema.String.pipe(Schema.check(Schema.isMaxLength(65_536))))

@@ -10,6 +10,7 @@ import type { Quota } from "./Guard.ts"
 import type { PullRequests } from "./PullRequests.ts"
 import { badCredentials, impossible, notFound, refusal, undecodable } from "./Refusal.ts"
 import type { Refusal } from "./Refusal.ts"
+import * as ShowPull from "./PullRequestRepresentations.ts"
 import * as Show from "./Representations.ts"
 import { Changing, Commenting, Listing, Merging, Opening } from "./Requests.ts"
 import { bodyAs, linkHeader, numberIn, repositoryIn, select } from "./Requests.ts"
@@ -103,7 +104,7 @@ export const routes = (forge: Forge) => {
     const shown = found.slice((page - 1) * perPage, page * perPage)
     const address = Option.getOrElse(HttpServerRequest.toURL(request), () => new URL(url))
     return json(
-      shown.map((record) => Show.pullRequestSimple(url, { repository, record })),
+      shown.map((record) => ShowPull.pullRequestSimple(url, { repository, record })),
       { headers: linkHeader(address, page, Math.ceil(found.length / perPage)) }
     )
   })
@@ -117,7 +118,7 @@ export const routes = (forge: Forge) => {
       body: input.body ?? null,
       draft: input.draft ?? false
     })
-    return json(Show.pullRequest(url, found, yield* pullRequests.size(found)), {
+    return json(ShowPull.pullRequest(url, found, yield* pullRequests.size(found)), {
       status: 201,
       headers: { location: `${url}/repos/${name.owner}/${name.name}/pulls/${found.record.number}` }
     })
@@ -126,7 +127,7 @@ export const routes = (forge: Forge) => {
   const getPullRequest = Effect.gen(function* () {
     const params = yield* HttpRouter.params
     const found = yield* pullRequests.get(repositoryIn(params), yield* numberIn(params))
-    return json(Show.pullRequest(url, found, yield* pullRequests.size(found)))
+    return json(ShowPull.pullRequest(url, found, yield* pullRequests.size(found)))
   })
 
   const changePullRequest = Effect.gen(function* () {
@@ -134,7 +135,7 @@ export const routes = (forge: Forge) => {
     const { base, ...changes } = yield* bodyAs("PullRequest", Changing)
     if (base !== undefined) return yield* impossible("The local forge does not change a pull request's base.")
     const found = yield* pullRequests.update(repositoryIn(params), yield* numberIn(params), changes)
-    return json(Show.pullRequest(url, found, yield* pullRequests.size(found)))
+    return json(ShowPull.pullRequest(url, found, yield* pullRequests.size(found)))
   })
 
   const mergePullRequest = Effect.gen(function* () {
@@ -154,7 +155,7 @@ export const routes = (forge: Forge) => {
     const params = yield* HttpRouter.params
     const { body } = yield* bodyAs("IssueComment", Commenting)
     const written = yield* pullRequests.comment(repositoryIn(params), yield* numberIn(params), body)
-    return json(Show.comment(url, { ...written, body }), { status: 201 })
+    return json(ShowPull.comment(url, { ...written, body }), { status: 201 })
   })
 
   return [

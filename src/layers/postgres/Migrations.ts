@@ -190,5 +190,49 @@ export const run: Effect.Effect<
   PgClient.PgClient
 > = runFrom(`${packageRoot}/migrations`)
 
+/** The database has not the tables that this version works with; nothing was read or changed. */
+export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {
+  problem: Schema.String,
+  fix: Schema.String
+}) {
+  override get message() {
+    return this.problem
+  }
+}
+
+/** The same as `verify` for the files of another folder. */
+export const verifyFrom = Effect.fn("Migrations.verify")(function* (directory: string) {
+  const sql = yield* PgClient.PgClient
+  const migrations = yield* read(directory)
+  const applied = yield* readApplied(sql)
+  const objection = compare(applied, migrations)
+  if (Option.isSome(objection)) {
+    return yield* new NotMigrated({
+      problem: `The database is not of this version of Moose. ${objection.value.message}`,
+      fix: "Use the version of Moose that ran `moose migrate` on it last, or another database."
+    })
+  }
+  const missing = migrations.length - applied.length
+  if (missing > 0) {
+    return yield* new NotMigrated({
+      problem:
+        applied.length === 0
+          ? "The database has no tables of Moose yet"
+          : `The database is older than this version of Moose: ${missing} of ${migrations.length} migrations are missing`,
+      fix: "Bring it up to date with: moose migrate"
+    })
+  }
+})
+
+/**
+ * Is the database exactly what this version works with? Fails when it is older, newer or different, and
+ * changes nothing.
+ */
+export const verify: Effect.Effect<
+  void,
+  NotMigrated | MigrationFailed | StoreUnavailable,
+  PgClient.PgClient
+> = verifyFrom(`${packageRoot}/migrations`)
+
 /** A database that is up to date before anything else uses it. */
 export const layer = Layer.effectDiscard(run)

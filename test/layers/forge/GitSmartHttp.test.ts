@@ -3,8 +3,9 @@ import { request } from "node:http"
 import { gzipSync } from "node:zlib"
 import { assert, layer } from "@effect/vitest"
 import { Effect, FileSystem, Redacted, Schedule } from "effect"
+import { Limits } from "../../../src/domain/policies/Limits.ts"
 import { parseHead } from "../../../src/layers/forge/GitSmartHttp.ts"
-import { Started, call, commitOn, git, gitOk, pushBranch, shop, temporary, withToken } from "./support.ts"
+import { Started, call, commitOn, git, gitOk, shop, temporary, withToken } from "./support.ts"
 
 /** Processes of this machine whose environment says that they serve this folder. */
 const backendsOf = (directory: string) =>
@@ -22,12 +23,14 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over git", (it)
   it.effect("pushes, lists, clones and fetches", () =>
     Effect.gen(function* () {
       const { work, remote } = yield* Started
-      const sha = yield* pushBranch(work, remote, "git/one")
+      const sha = yield* commitOn(work, "git/one", "one.txt", "one\n")
+      yield* gitOk(["push", "--quiet", remote, "git/one"], { cwd: work })
       assert.include(yield* gitOk(["ls-remote", remote]), `${sha}\trefs/heads/git/one`)
       const clone = yield* temporary
       yield* gitOk(["clone", "--quiet", "--branch", "git/one", remote, `${clone}/c`])
       assert.strictEqual(yield* gitOk(["rev-parse", "HEAD"], { cwd: `${clone}/c` }), sha)
-      const newer = yield* pushBranch(work, remote, "git/two")
+      const newer = yield* commitOn(work, "git/two", "two.txt", "two\n")
+      yield* gitOk(["push", "--quiet", remote, "git/two"], { cwd: work })
       yield* gitOk(["fetch", "--quiet", "origin"], { cwd: `${clone}/c` })
       assert.strictEqual(yield* gitOk(["rev-parse", "origin/git/two"], { cwd: `${clone}/c` }), newer)
     })
@@ -68,6 +71,29 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over git", (it)
         }).then((response) => response.text())
       )
       assert.include(answer, "refs/heads/main")
+    })
+  )
+
+  it.effect("refuses a push that says it is too large before it is sent", () =>
+    Effect.gen(function* () {
+      const { forge } = yield* Started
+      const status = yield* Effect.callback<number | undefined>((resume) => {
+        const client = request(`${forge.repositoryUrl(shop)}/git-receive-pack`, {
+          method: "POST",
+          agent: false,
+          headers: {
+            authorization: `Bearer ${Redacted.value(forge.token)}`,
+            "content-length": `${Limits.forgePushBytesMax + 1}`
+          }
+        })
+        client.on("error", () => undefined)
+        client.on("response", (answer) => {
+          client.destroy()
+          resume(Effect.succeed(answer.statusCode))
+        })
+        client.flushHeaders()
+      })
+      assert.strictEqual(status, 413)
     })
   )
 

@@ -1,46 +1,18 @@
 import { request as rawRequest } from "node:http"
-import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Exit, FileSystem, Redacted, Schema, Scope } from "effect"
-import * as LocalForge from "../../../src/layers/forge/LocalForge.ts"
+import { assert, layer } from "@effect/vitest"
+import { Effect, Redacted, Schema } from "effect"
 import {
   Started,
   answerComplaints,
+  asProblem,
+  asPull,
   call,
-  checkout,
   commitOn,
-  git,
+  open,
   gitOk,
-  platform,
-  pushBranch,
-  schemaComplaints,
-  shop,
-  startForge,
-  temporary,
-  withToken
+  schemaComplaints
 } from "./support.ts"
 import type { Answer } from "./support.ts"
-
-const Pull = Schema.Struct({
-  number: Schema.Int,
-  state: Schema.String,
-  title: Schema.String,
-  body: Schema.NullOr(Schema.String),
-  html_url: Schema.String,
-  merged_at: Schema.NullOr(Schema.String),
-  closed_at: Schema.NullOr(Schema.String),
-  merge_commit_sha: Schema.NullOr(Schema.String),
-  head: Schema.Struct({ ref: Schema.String, sha: Schema.String, label: Schema.String }),
-  base: Schema.Struct({ ref: Schema.String, sha: Schema.String })
-})
-const asPull = (answer: Answer) => Schema.decodeUnknownSync(Pull)(answer.body)
-const asPulls = (answer: Answer) => Schema.decodeUnknownSync(Schema.Array(Pull))(answer.body)
-const numbers = (answer: Answer) => asPulls(answer).map((pull) => pull.number)
-
-const Problem = Schema.Struct({
-  message: Schema.String,
-  errors: Schema.optionalKey(Schema.Array(Schema.Unknown))
-})
-const asProblem = (answer: Answer) => Schema.decodeUnknownSync(Problem)(answer.body)
 
 const pulls = "/repos/{owner}/{repo}/pulls"
 const pullAt = `${pulls}/{pull_number}`
@@ -54,19 +26,6 @@ const checked = (operation: string, answer: Answer) => {
   )
   return answer
 }
-
-const open = (
-  forge: { readonly url: string; readonly token: Redacted.Redacted<string> },
-  head: string,
-  more = {}
-) =>
-  call(forge, "POST /repos/acme/shop/pulls", {
-    title: `About ${head}`,
-    head,
-    base: "main",
-    body: "Why.",
-    ...more
-  })
 
 layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it) => {
   it.effect("the validator itself finds what is wrong", () =>
@@ -84,32 +43,32 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it
 
   it.effect("every answer is what GitHub's description says", () =>
     Effect.gen(function* () {
-      const { forge, work, remote } = yield* Started
-      const head = yield* pushBranch(work, remote, "described/one")
+      const { forge, work } = yield* Started
+      const head = yield* gitOk(["rev-parse", "feat/x"], { cwd: work })
       checked("GET /user", yield* call(forge, "GET /user"))
       checked("GET /rate_limit", yield* call(forge, "GET /rate_limit"))
       checked("GET /repos/{owner}/{repo}", yield* call(forge, "GET /repos/acme/shop"))
       checked("GET /repos/{owner}/{repo}", yield* call(forge, "GET /repos/acme/none"))
       const ref = "GET /repos/{owner}/{repo}/git/ref/{ref}"
-      const found = checked(ref, yield* call(forge, "GET /repos/acme/shop/git/ref/heads/described/one"))
-      assert.deepNestedInclude(found.body, { ref: "refs/heads/described/one", "object.sha": head })
-      const encoded = yield* call(forge, "GET /repos/ACME/Shop/git/ref/heads%2Fdescribed%2Fone")
+      const found = checked(ref, yield* call(forge, "GET /repos/acme/shop/git/ref/heads/feat/x"))
+      assert.deepNestedInclude(found.body, { ref: "refs/heads/feat/x", "object.sha": head })
+      const encoded = yield* call(forge, "GET /repos/ACME/Shop/git/ref/heads%2Ffeat%2Fx")
       assert.strictEqual(encoded.status, 200)
       assert.strictEqual(
-        checked(ref, yield* call(forge, "GET /repos/acme/shop/git/ref/heads/described")).status,
+        checked(ref, yield* call(forge, "GET /repos/acme/shop/git/ref/heads/feat")).status,
         404
       )
-      const matching = yield* call(forge, "GET /repos/acme/shop/git/matching-refs/heads/described")
+      const matching = yield* call(forge, "GET /repos/acme/shop/git/matching-refs/heads/feat")
       assert.strictEqual(matching.status, 200)
       const [first, ...rest] = Schema.decodeUnknownSync(Schema.Array(Schema.Unknown))(matching.body)
       assert.deepStrictEqual([schemaComplaints("git-ref", first), rest], [[], []])
 
-      const created = checked(`POST ${pulls}`, yield* open(forge, "acme:described/one"))
+      const created = checked(`POST ${pulls}`, yield* open(forge, "acme:feat/x"))
       assert.strictEqual(created.status, 201)
       const { number } = asPull(created)
       checked(`GET ${pullAt}`, yield* call(forge, `GET /repos/acme/shop/pulls/${number}`))
       checked(`GET ${pulls}`, yield* call(forge, "GET /repos/acme/shop/pulls?state=all"))
-      checked(`POST ${pulls}`, yield* open(forge, "described/one"))
+      checked(`POST ${pulls}`, yield* open(forge, "feat/x"))
       checked(`POST ${pulls}`, yield* call(forge, "POST /repos/acme/shop/pulls", {}))
       checked(`GET ${pulls}`, yield* call(forge, "GET /repos/acme/shop/pulls?state=maybe"))
       checked(`GET ${pullAt}`, yield* call(forge, "GET /repos/acme/shop/pulls/999"))
@@ -117,23 +76,20 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it
       const patched = yield* call(forge, `PATCH /repos/acme/shop/pulls/${number}`, { state: "closed" })
       assert.deepStrictEqual(schemaComplaints("pull-request", patched.body), [])
       const remove = "DELETE /repos/{owner}/{repo}/git/refs/{ref}"
-      const gone = yield* call(forge, "DELETE /repos/acme/shop/git/refs/heads/described/one")
+      const gone = yield* call(forge, "DELETE /repos/acme/shop/git/refs/heads/feat/x")
       assert.deepStrictEqual([gone.status, gone.text], [204, ""])
-      const again = checked(
-        remove,
-        yield* call(forge, "DELETE /repos/acme/shop/git/refs/heads/described/one")
-      )
+      const again = checked(remove, yield* call(forge, "DELETE /repos/acme/shop/git/refs/heads/feat/x"))
       assert.strictEqual(asProblem(again).message, "Reference does not exist")
     })
   )
 
   it.effect("a new pull request says what GitHub's would", () =>
     Effect.gen(function* () {
-      const { forge, work, remote } = yield* Started
-      const head = yield* pushBranch(work, remote, "facts")
-      const answer = yield* open(forge, "facts", { body: "Because <b>&\u0000'\"\n" })
+      const { forge, work } = yield* Started
+      const head = yield* gitOk(["rev-parse", "two"], { cwd: work })
+      const answer = yield* open(forge, "two", { body: "Because <b>&\u0000'\"\n" })
       const pull = asPull(answer)
-      assert.deepStrictEqual(pull.head, { ref: "facts", sha: head, label: "acme:facts" })
+      assert.deepStrictEqual(pull.head, { ref: "two", sha: head, label: "acme:two" })
       assert.strictEqual(pull.state, "open")
       assert.strictEqual(pull.body, "Because <b>&\u0000'\"\n")
       assert.strictEqual(pull.html_url, `${forge.url}/acme/shop/pull/${pull.number}`)
@@ -158,7 +114,7 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it
     },
     {
       name: "unknown base",
-      body: { title: "T", head: "refused", base: "nobody" },
+      body: { title: "T", head: "three", base: "nobody" },
       errors: [{ field: "base", code: "invalid" }]
     },
     {
@@ -171,7 +127,7 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it
     },
     {
       name: "somebody else's head",
-      body: { title: "T", head: "mallory:refused", base: "main" },
+      body: { title: "T", head: "mallory:three", base: "main" },
       errors: [{ field: "head", code: "invalid" }]
     },
     {
@@ -186,22 +142,22 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it
     },
     {
       name: "no title",
-      body: { head: "refused", base: "main" },
+      body: { head: "three", base: "main" },
       errors: [{ field: "title", code: "missing_field" }]
     },
     {
       name: "blank title",
-      body: { title: "  ", head: "refused", base: "main" },
+      body: { title: "  ", head: "three", base: "main" },
       errors: [{ field: "title", code: "invalid" }]
     },
     {
       name: "a number for a title",
-      body: { title: 1, head: "refused", base: "main" },
+      body: { title: 1, head: "three", base: "main" },
       errors: [{ field: "title", code: "invalid" }]
     },
     {
       name: "a title of 257",
-      body: { title: "x".repeat(257), head: "refused", base: "main" },
+      body: { title: "x".repeat(257), head: "three", base: "main" },
       errors: [{ field: "title", code: "invalid" }]
     },
     {
@@ -303,140 +259,6 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it
     })
   )
 
-  it.effect("lists by head, state and base, newest first, page by page", () =>
-    Effect.gen(function* () {
-      const { forge, work, remote } = yield* startForge
-      for (const branch of ["one", "two", "three"]) {
-        yield* pushBranch(work, remote, branch)
-        assert.strictEqual((yield* open(forge, branch)).status, 201)
-      }
-      yield* call(forge, "PATCH /repos/acme/shop/pulls/2", { state: "closed" })
-      const list = (query: string) => call(forge, `GET /repos/acme/shop/pulls?${query}`)
-      assert.deepStrictEqual(numbers(yield* list("")), [3, 1])
-      assert.deepStrictEqual(numbers(yield* list("state=all")), [3, 2, 1])
-      assert.deepStrictEqual(numbers(yield* list("state=all&direction=asc")), [1, 2, 3])
-      assert.deepStrictEqual(numbers(yield* list("state=closed")), [2])
-      assert.deepStrictEqual(numbers(yield* list("head=acme:three")), [3])
-      assert.deepStrictEqual(numbers(yield* list("head=ACME:three&base=main")), [3])
-      assert.deepStrictEqual(numbers(yield* list("head=mallory:three")), [])
-      assert.deepStrictEqual(
-        numbers(yield* list("head=three")),
-        [3, 1],
-        "GitHub ignores a head without an owner"
-      )
-      assert.deepStrictEqual(numbers(yield* list("base=other")), [])
-      const page = yield* list("state=all&per_page=2")
-      assert.deepStrictEqual(numbers(page), [3, 2])
-      const next = /<([^>]+)>; rel="next"/.exec(page.headers.get("link") ?? "")?.[1] ?? ""
-      const second = yield* call(forge, `GET ${next.slice(forge.url.length)}`)
-      assert.deepStrictEqual(numbers(second), [1])
-      assert.include(second.headers.get("link"), 'rel="prev"')
-      assert.notInclude(second.headers.get("link"), 'rel="next"')
-      assert.strictEqual((yield* list("per_page=0")).status, 422)
-    })
-  )
-
-  it.effect("an open pull request follows its branch, and closes when the branch goes", () =>
-    Effect.gen(function* () {
-      const { forge, work, remote } = yield* Started
-      yield* pushBranch(work, remote, "moving")
-      const { number } = asPull(yield* open(forge, "moving"))
-      const get = Effect.map(call(forge, `GET /repos/acme/shop/pulls/${number}`), asPull)
-      yield* gitOk(["commit", "--quiet", "--allow-empty", "-m", "More"], { cwd: work })
-      yield* gitOk(["push", "--quiet", remote, "HEAD:moving"], { cwd: work })
-      const moved = yield* gitOk(["rev-parse", "HEAD"], { cwd: work })
-      assert.strictEqual((yield* get).head.sha, moved)
-      yield* gitOk(["push", "--quiet", "--delete", remote, "moving"], { cwd: work })
-      const closed = yield* get
-      assert.deepStrictEqual([closed.state, closed.head.sha, closed.merged_at], ["closed", moved, null])
-      assert.isString(closed.closed_at)
-      const reopened = yield* call(forge, `PATCH /repos/acme/shop/pulls/${number}`, { state: "open" })
-      assert.strictEqual(reopened.status, 422)
-      yield* pushBranch(work, remote, "moving")
-      assert.strictEqual((yield* get).state, "closed")
-      const other = asPull(yield* open(forge, "moving"))
-      assert.isAbove(other.number, number)
-      const clash = yield* call(forge, `PATCH /repos/acme/shop/pulls/${number}`, { state: "open" })
-      assert.strictEqual(clash.status, 422)
-      assert.include(clash.text, "A pull request already exists for acme:moving.")
-    })
-  )
-
-  it.effect("changes, comments on and merges a pull request", () =>
-    Effect.gen(function* () {
-      const { forge, work, remote } = yield* startForge
-      const head = yield* pushBranch(work, remote, "merging")
-      yield* open(forge, "merging")
-      const at = "/repos/acme/shop/pulls/1"
-      const changed = asPull(yield* call(forge, `PATCH ${at}`, { title: "Better", body: null }))
-      assert.deepStrictEqual([changed.title, changed.body, changed.state], ["Better", null, "open"])
-      assert.strictEqual((yield* call(forge, `PATCH ${at}`, { base: "other" })).status, 422)
-      const written = yield* call(forge, "POST /repos/acme/shop/issues/1/comments", { body: "Nice" })
-      assert.strictEqual(written.status, 201)
-      assert.deepInclude(written.body, {
-        id: 1,
-        body: "Nice",
-        issue_url: `${forge.url}/repos/acme/shop/issues/1`
-      })
-      assert.strictEqual(
-        (yield* call(forge, "POST /repos/acme/shop/issues/9/comments", { body: "?" })).status,
-        404
-      )
-      assert.deepInclude((yield* call(forge, `GET ${at}`)).body, { comments: 1 })
-
-      const stale = yield* call(forge, `PUT ${at}/merge`, { sha: "0".repeat(40) })
-      assert.strictEqual(stale.status, 409)
-      const merged = yield* call(forge, `PUT ${at}/merge`)
-      assert.strictEqual(merged.status, 200)
-      const after = asPull(yield* call(forge, `GET ${at}`))
-      assert.deepStrictEqual([after.state, after.head.sha], ["closed", head])
-      assert.isString(after.merged_at)
-      const tip = (yield* gitOk(["ls-remote", remote, "refs/heads/main"])).slice(0, 40)
-      assert.strictEqual(after.merge_commit_sha, tip)
-      yield* gitOk(["fetch", "--quiet", remote, "main"], { cwd: work })
-      yield* gitOk(["merge-base", "--is-ancestor", head, "FETCH_HEAD"], { cwd: work })
-      assert.strictEqual((yield* call(forge, `PUT ${at}/merge`)).status, 405)
-      assert.strictEqual((yield* call(forge, `PATCH ${at}`, { state: "open" })).status, 422)
-    })
-  )
-
-  it.effect("does not merge what conflicts", () =>
-    Effect.gen(function* () {
-      const { forge, work, remote } = yield* startForge
-      yield* commitOn(work, "left", "same.txt", "left\n")
-      yield* gitOk(["push", "--quiet", remote, "left"], { cwd: work })
-      yield* commitOn(work, "right", "same.txt", "right\n")
-      yield* gitOk(["push", "--quiet", remote, "right"], { cwd: work })
-      yield* open(forge, "left")
-      yield* open(forge, "right")
-      const squashed = yield* call(forge, "PUT /repos/acme/shop/pulls/1/merge", { merge_method: "squash" })
-      assert.strictEqual(squashed.status, 200)
-      const refused = yield* call(forge, "PUT /repos/acme/shop/pulls/2/merge")
-      assert.deepStrictEqual(
-        [refused.status, asProblem(refused).message],
-        [405, "Pull Request is not mergeable"]
-      )
-    })
-  )
-
-  it.effect("of eight who open the same pull request one succeeds", () =>
-    Effect.gen(function* () {
-      const { forge, work, remote } = yield* Started
-      yield* pushBranch(work, remote, "wanted")
-      const eight = Array.from({ length: 8 }, () => open(forge, "wanted"))
-      const answers = yield* Effect.all(eight, { concurrency: "unbounded" })
-      assert.deepStrictEqual(
-        answers.map(({ status }) => status).sort(),
-        [201, 422, 422, 422, 422, 422, 422, 422]
-      )
-      for (const answer of answers.filter(({ status }) => status === 422)) {
-        assert.include(answer.text, "A pull request already exists for acme:wanted.")
-      }
-      const list = yield* call(forge, "GET /repos/acme/shop/pulls?state=all&head=acme:wanted")
-      assert.strictEqual(numbers(list).length, 1)
-    })
-  )
-
   it.effect("shows pages with everything escaped, and no scripts", () =>
     Effect.gen(function* () {
       const { forge, work, remote } = yield* Started
@@ -461,159 +283,5 @@ layer(Started.layer, { excludeTestServices: true })("LocalForge, over REST", (it
       assert.include(diff.headers.get("content-type"), "text/plain")
       assert.strictEqual((yield* call(forge, "GET /acme/shop/pull/99", undefined, {})).status, 404)
     })
-  )
-})
-
-describe("LocalForge, its state", () => {
-  it.live("keeps token, numbers and address over a restart", () =>
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const directory = yield* temporary
-      const scope = yield* Scope.make()
-      const before = yield* Scope.provide(LocalForge.make({ directory }), scope)
-      yield* before.createRepository({ ...shop, defaultBranch: "main" })
-      const work = yield* checkout
-      const remote = withToken(before.repositoryUrl(shop), before.token)
-      yield* gitOk(["push", "--quiet", remote, "main"], { cwd: work })
-      yield* pushBranch(work, remote, "one")
-      yield* pushBranch(work, remote, "two")
-      yield* open(before, "one")
-      yield* call(before, "PATCH /repos/acme/shop/pulls/1", { state: "closed" })
-      yield* Scope.close(scope, Exit.void)
-      assert.strictEqual((yield* Effect.exit(Effect.tryPromise(() => fetch(before.url))))._tag, "Failure")
-
-      const after = yield* LocalForge.make({ directory })
-      assert.strictEqual(after.url, before.url)
-      assert.strictEqual(Redacted.value(after.token), Redacted.value(before.token))
-      yield* after.createRepository({ ...shop, defaultBranch: "main" })
-      assert.strictEqual(asPull(yield* call(after, "GET /repos/acme/shop/pulls/1")).state, "closed")
-      assert.strictEqual(asPull(yield* open(after, "two")).number, 2)
-      assert.strictEqual((yield* fs.stat(`${directory}/token`)).mode & 0o777, 0o600)
-      assert.notInclude(JSON.stringify(after), Redacted.value(after.token))
-    }).pipe(Effect.provide(platform))
-  )
-
-  it.live("two forges on one folder agree on numbers and on who was first", () =>
-    Effect.gen(function* () {
-      const { forge, directory, work, remote } = yield* startForge
-      const second = yield* LocalForge.make({ directory })
-      assert.notStrictEqual(second.url, forge.url)
-      assert.strictEqual(Redacted.value(second.token), Redacted.value(forge.token))
-      const branches = ["a", "b", "c", "d"]
-      for (const branch of branches) yield* pushBranch(work, remote, branch)
-      const attempts = branches.flatMap((branch) => [open(forge, branch), open(second, branch)])
-      const answers = yield* Effect.all(attempts, { concurrency: "unbounded" })
-      assert.deepStrictEqual(
-        answers.map(({ status }) => status).sort(),
-        [201, 201, 201, 201, 422, 422, 422, 422]
-      )
-      for (const one of [forge, second]) {
-        const list = yield* call(one, "GET /repos/acme/shop/pulls?direction=asc")
-        assert.deepStrictEqual(numbers(list), [1, 2, 3, 4])
-      }
-    }).pipe(Effect.provide(platform))
-  )
-
-  it.live("does not start on a port that is taken, nor with a token file that holds none", () =>
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const { forge } = yield* startForge
-      const directory = yield* temporary
-      const port = Number(new URL(forge.url).port)
-      const taken = yield* Effect.flip(LocalForge.make({ directory, port }))
-      assert.strictEqual(taken._tag, "ForgeFailed")
-      assert.include(taken.message, "listen")
-      yield* fs.writeFileString(`${directory}/ports.json`, `[${port}]`)
-      assert.notStrictEqual((yield* LocalForge.make({ directory })).url, forge.url)
-      yield* fs.writeFileString(`${directory}/ports.json`, "[nonsense")
-      yield* LocalForge.make({ directory })
-      yield* fs.writeFileString(`${directory}/token`, "")
-      const bad = yield* Effect.flip(LocalForge.make({ directory }))
-      assert.strictEqual(bad._tag, "ForgeFailed")
-      assert.include(bad.message, "does not hold a token")
-    }).pipe(Effect.provide(platform))
-  )
-
-  it.live("refuses names that are no names", () =>
-    Effect.gen(function* () {
-      const { forge } = yield* startForge
-      const names = [
-        { owner: "..", name: "x" },
-        { owner: "acme", name: ".." },
-        { owner: "acme", name: "../../x" },
-        { owner: "repos", name: "x" },
-        { owner: "acme", name: "x.git" },
-        { owner: "-acme", name: "x" },
-        { owner: "acme", name: "" }
-      ]
-      for (const name of names) {
-        const created = yield* Effect.flip(forge.createRepository({ ...name, defaultBranch: "main" }))
-        assert.include(created.message, "not a name", JSON.stringify(name))
-        const registered = yield* Effect.flip(forge.registerRepository({ ...name, location: "/tmp" }))
-        assert.include(registered.message, "not a name", JSON.stringify(name))
-      }
-    }).pipe(Effect.provide(platform))
-  )
-
-  it.live("a repository elsewhere: its branches are read where they are", () =>
-    Effect.gen(function* () {
-      const { forge } = yield* startForge
-      const elsewhere = yield* checkout
-      yield* commitOn(elsewhere, "feat/x", "a.txt", "a\n")
-      yield* gitOk(["checkout", "--quiet", "main"], { cwd: elsewhere })
-      yield* gitOk(["branch", "-m", "main", "trunk"], { cwd: elsewhere })
-      for (const [name, location] of [
-        ["folder", elsewhere],
-        ["address", `file://${elsewhere}`]
-      ] as const) {
-        yield* forge.registerRepository({ owner: "me", name, location })
-        const repository = yield* call(forge, `GET /repos/me/${name}`)
-        assert.deepStrictEqual(answerComplaints("GET /repos/{owner}/{repo}", 200, repository.body), [])
-        assert.deepInclude(repository.body, { default_branch: "trunk", full_name: `me/${name}` })
-        const created = yield* call(forge, `POST /repos/me/${name}/pulls`, {
-          title: "T",
-          head: "feat/x",
-          base: "trunk"
-        })
-        assert.strictEqual(created.status, 201)
-        const again = yield* call(forge, `POST /repos/me/${name}/pulls`, {
-          title: "T",
-          head: "trunk",
-          base: "trunk"
-        })
-        assert.include(again.text, "No commits between trunk and trunk")
-      }
-      const pushed = yield* git([
-        "ls-remote",
-        withToken(forge.repositoryUrl({ owner: "me", name: "folder" }), forge.token)
-      ])
-      assert.include(pushed.stdout, "refs/heads/feat/x")
-      const page = yield* call(forge, "GET /me/folder/pull/1", undefined, {})
-      assert.include(page.text, "a.txt")
-    }).pipe(Effect.provide(platform))
-  )
-
-  it.live("says so when a repository elsewhere cannot be read", () =>
-    Effect.gen(function* () {
-      const { forge } = yield* startForge
-      yield* forge.registerRepository({ owner: "me", name: "gone", location: "/nonexistent/gone" })
-      const answer = yield* call(forge, "GET /repos/me/gone")
-      assert.strictEqual(answer.status, 500)
-      assert.include(asProblem(answer).message, "/nonexistent/gone")
-      yield* forge.registerRepository({
-        owner: "me",
-        name: "remote",
-        location: "git://u:hunter2@127.0.0.1:9/x.git"
-      })
-      const remote = yield* call(forge, "GET /repos/me/remote")
-      assert.strictEqual(remote.status, 500)
-      assert.notInclude(remote.text, "hunter2")
-      yield* forge.registerRepository({
-        owner: "me",
-        name: "ext",
-        location: "ext::touch /tmp/moose-forge-owned"
-      })
-      assert.include((yield* call(forge, "GET /repos/me/ext")).text, "not allowed")
-    }).pipe(Effect.provide(platform))
   )
 })

@@ -67,13 +67,18 @@ export interface GitResult {
   readonly stderr: string
 }
 
+interface GitOptions {
+  readonly cwd?: string
+  readonly input?: string
+}
+
 /** Runs the real git with no settings but the test's. */
-export const git = (args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}) =>
+export const git = (args: ReadonlyArray<string>, { cwd, input }: GitOptions = {}) =>
   Effect.callback<GitResult>((resume, signal) => {
     const child = spawn("git", [...args], {
-      ...options,
+      cwd,
       signal,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       env: {
         PATH: process.env["PATH"],
         HOME: "/nonexistent",
@@ -90,16 +95,17 @@ export const git = (args: ReadonlyArray<string>, options: { readonly cwd?: strin
         GIT_COMMITTER_DATE: "1700000000 +0000"
       }
     })
+    child.stdin?.end(input)
     let stdout = ""
     let stderr = ""
-    child.stdout.on("data", (chunk) => (stdout += chunk))
-    child.stderr.on("data", (chunk) => (stderr += chunk))
+    child.stdout?.on("data", (chunk) => (stdout += chunk))
+    child.stderr?.on("data", (chunk) => (stderr += chunk))
     child.on("error", (cause) => resume(Effect.die(cause)))
     child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
   })
 
 /** git, whose failure fails the test. */
-export const gitOk = (args: ReadonlyArray<string>, options: { readonly cwd?: string } = {}) =>
+export const gitOk = (args: ReadonlyArray<string>, options: GitOptions = {}) =>
   Effect.flatMap(git(args, options), (result) =>
     result.code === 0
       ? Effect.succeed(result.stdout.trim())
@@ -148,14 +154,25 @@ export const temporary = Effect.flatMap(FileSystem.FileSystem, (fs) =>
   fs.makeTempDirectoryScoped({ prefix: "moose-forge-" })
 )
 
-/** A checkout with one commit on main and one file, not pushed anywhere. */
+const fileCommit = (branch: string, file: string, content: string, from = "") =>
+  `commit refs/heads/${branch}\ncommitter t <t@example.com> 1700000000 +0000\ndata 1\nx\n${from}` +
+  `M 100644 inline ${file}\ndata ${content.length}\n${content}\n\n`
+
+/** Branches with one commit each that main lacks; left and right say different things in one file. */
+const topics = ["one", "two", "three", "four", "feat/x"]
+
+/** A checkout of main, with the topics, left and right beside it. */
 export const checkout = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
   const directory = yield* temporary
   yield* gitOk(["init", "--quiet", "--initial-branch=main", directory])
-  yield* fs.writeFileString(`${directory}/README.md`, "# Hello\n")
-  yield* gitOk(["add", "."], { cwd: directory })
-  yield* gitOk(["commit", "--quiet", "-m", "First"], { cwd: directory })
+  const from = "from refs/heads/main\n"
+  const input = [
+    fileCommit("main", "README.md", "# Hello\n"),
+    ...topics.map((topic) => fileCommit(topic, `${topic.replace("/", "-")}.txt`, `${topic}\n`, from)),
+    ...["left", "right"].map((side) => fileCommit(side, "same.txt", `${side}\n`, from))
+  ].join("")
+  yield* gitOk(["fast-import", "--quiet"], { cwd: directory, input })
+  yield* gitOk(["reset", "--quiet", "--hard"], { cwd: directory })
   return directory
 })
 
@@ -180,15 +197,16 @@ export type Forge = LocalForge.LocalForge["Service"]
 
 export const shop = { owner: "acme", name: "shop" }
 
-/** A forge in a fresh folder, a checkout, and the repository acme/shop with main, its equal even, and refused. */
+/** A forge in a fresh folder, and its repository acme/shop with all of a checkout's branches, and main's equal even. */
 export const startForge = Effect.gen(function* () {
   const directory = yield* temporary
   const forge = yield* LocalForge.make({ directory })
   yield* forge.createRepository({ ...shop, defaultBranch: "main" })
   const work = yield* checkout
   const remote = withToken(forge.repositoryUrl(shop), forge.token)
-  yield* commitOn(work, "refused", "refused.txt", "refused\n")
-  yield* gitOk(["push", "--quiet", remote, "main", "main:refs/heads/even", "refused"], { cwd: work })
+  yield* gitOk(["push", "--quiet", remote, "refs/heads/*:refs/heads/*", "main:refs/heads/even"], {
+    cwd: work
+  })
   return { forge, directory, work, remote }
 })
 
@@ -197,9 +215,34 @@ export class Started extends Context.Service<Started, Effect.Success<typeof star
   static readonly layer = Layer.provideMerge(Layer.effect(Started, startForge), platform)
 }
 
-/** A branch with one commit of its own, pushed; its tip. */
-export const pushBranch = Effect.fnUntraced(function* (work: string, remote: string, branch: string) {
-  const sha = yield* commitOn(work, branch, `${branch.replaceAll("/", "-")}.txt`, `${branch}\n`)
-  yield* gitOk(["push", "--quiet", remote, `HEAD:refs/heads/${branch}`], { cwd: work })
-  return sha
+const Pull = Schema.Struct({
+  number: Schema.Int,
+  state: Schema.String,
+  title: Schema.String,
+  body: Schema.NullOr(Schema.String),
+  html_url: Schema.String,
+  merged_at: Schema.NullOr(Schema.String),
+  closed_at: Schema.NullOr(Schema.String),
+  merge_commit_sha: Schema.NullOr(Schema.String),
+  head: Schema.Struct({ ref: Schema.String, sha: Schema.String, label: Schema.String }),
+  base: Schema.Struct({ ref: Schema.String, sha: Schema.String })
 })
+export const asPull = (answer: Answer) => Schema.decodeUnknownSync(Pull)(answer.body)
+export const asPulls = (answer: Answer) => Schema.decodeUnknownSync(Schema.Array(Pull))(answer.body)
+export const numbers = (answer: Answer) => asPulls(answer).map((pull) => pull.number)
+
+const Problem = Schema.Struct({
+  message: Schema.String,
+  errors: Schema.optionalKey(Schema.Array(Schema.Unknown))
+})
+export const asProblem = (answer: Answer) => Schema.decodeUnknownSync(Problem)(answer.body)
+
+/** Opens a pull request in acme/shop. */
+export const open = (forge: Pick<Forge, "url" | "token">, head: string, more = {}) =>
+  call(forge, "POST /repos/acme/shop/pulls", {
+    title: `About ${head}`,
+    head,
+    base: "main",
+    body: "Why.",
+    ...more
+  })

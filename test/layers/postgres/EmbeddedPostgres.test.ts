@@ -10,6 +10,7 @@ import * as DataFolder from "../../../src/layers/postgres/embedded/DataFolder.ts
 import * as Processes from "../../../src/layers/postgres/embedded/Processes.ts"
 import * as ServerUser from "../../../src/layers/postgres/embedded/ServerUser.ts"
 import * as PostgresProcess from "../../support/PostgresProcess.ts"
+import * as ServerFolders from "../../support/ServerFolders.ts"
 
 const isRoot = process.getuid?.() === 0
 const nobody = { uid: 65534, gid: 65534 }
@@ -21,8 +22,7 @@ class Data extends Context.Service<Data, { readonly directory: string }>()("test
 const data = Layer.effect(
   Data,
   Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    return { directory: yield* fs.makeTempDirectoryScoped({ prefix: "moose-embedded-" }) }
+    return { directory: yield* ServerFolders.make }
   })
 )
 
@@ -251,7 +251,7 @@ layer(Layer.provideMerge(data, NodeServices.layer), { excludeTestServices: true 
       it.effect("is nothing when the start is interrupted", () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
-          const directory = yield* fs.makeTempDirectoryScoped({ prefix: "moose-embedded-" })
+          const directory = yield* ServerFolders.make
           const starting = yield* Effect.forkChild(visit({ dataDirectory: directory }))
           const initdbRuns = Effect.map(fs.readDirectory(directory), (names) =>
             names.some((name) => name.startsWith("unfinished-")) ? Option.some(true) : Option.none()
@@ -319,7 +319,7 @@ layer(Layer.provideMerge(data, NodeServices.layer), { excludeTestServices: true 
       it.effect("that fail are quoted", () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
-          const directory = yield* fs.makeTempDirectoryScoped({ prefix: "moose-embedded-" })
+          const directory = yield* ServerFolders.make
           const fake = `${directory}/fake`
           yield* fs.makeDirectory(`${fake}/bin`, { recursive: true })
           yield* Effect.forEach(["lib", "share"], (name) => fs.makeDirectory(`${fake}/${name}`))
@@ -391,6 +391,7 @@ layer(Layer.provideMerge(data, NodeServices.layer), { excludeTestServices: true 
 
     it.effect("has its data elsewhere, and a note says so, where the server's user may not go", () =>
       Effect.gen(function* () {
+        const path = yield* Path.Path
         const fs = yield* FileSystem.FileSystem
         const wanted = `${yield* fs.makeTempDirectoryScoped({ prefix: "moose-private-" })}/data`
         const folder = yield* DataFolder.open(wanted)
@@ -399,6 +400,13 @@ layer(Layer.provideMerge(data, NodeServices.layer), { excludeTestServices: true 
         assert.isTrue(folder.root.startsWith(`${yield* fs.realPath(tmpdir())}/moose-postgres-`))
         assert.isTrue(yield* ServerUser.canReach(nobody, folder.root))
         assert.include(yield* fs.readFileString(`${wanted}/MOVED.txt`), folder.root)
+        assert.strictEqual((yield* DataFolder.open(wanted)).root, folder.root)
+        // What was kept for a temporary project goes after the project has gone.
+        const other = yield* DataFolder.open(`${wanted}/../other`)
+        yield* fs.remove(`${wanted}/../other`, { recursive: true })
+        yield* DataFolder.open(wanted)
+        assert.isFalse(yield* fs.exists(other.root))
+        yield* fs.chmod(path.dirname(wanted), 0o755)
         assert.strictEqual((yield* DataFolder.open(wanted)).root, folder.root)
         // Somebody else's folder of that name is not trusted.
         yield* fs.chown(folder.root, nobody.uid, nobody.gid)

@@ -1,10 +1,10 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto"
-import { tmpdir } from "node:os"
+import { randomBytes, randomUUID } from "node:crypto"
 import { Effect, FileSystem, Option, Path } from "effect"
 import * as Evidence from "../../../domain/errors/Evidence.ts"
 import { Limits } from "../../../domain/policies/Limits.ts"
 import type { Binaries } from "./Binaries.ts"
 import { EmbeddedPostgresFailed, folderFailed, useYourOwn } from "./EmbeddedPostgresFailed.ts"
+import * as Elsewhere from "./Elsewhere.ts"
 import * as Processes from "./Processes.ts"
 import * as ServerUser from "./ServerUser.ts"
 
@@ -25,9 +25,6 @@ const operation = "opening the data folder"
 /** The superuser of the embedded server. */
 export const superuser = "postgres"
 
-/** Where root's servers keep data that was wanted in a place only root can enter. */
-const systemWide = "/var/lib/moose"
-const openFolder = 0o755
 /** Others may pass through, not look around. What is inside has permissions of its own. */
 const passable = 0o001
 
@@ -54,32 +51,6 @@ const letPass = Effect.fnUntraced(function* (root: string) {
   if ((mode & passable) === 0) yield* fs.chmod(root, (mode & 0o777) | passable)
 })
 
-/** Makes `/var/lib/moose/postgres-<hash of the wanted path>`, or the same in the temporary folder. */
-const makeElsewhere = Effect.fnUntraced(function* (wanted: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const temporary = yield* fs.realPath(tmpdir())
-  const parent = wanted.startsWith(temporary + path.sep) ? temporary : systemWide
-  if (parent === systemWide) {
-    yield* fs.makeDirectory(systemWide, { recursive: true })
-    yield* fs.chmod(systemWide, openFolder)
-  }
-  const name = createHash("sha256").update(wanted).digest("hex").slice(0, 16)
-  const elsewhere = path.join(parent, `moose-postgres-${name}`)
-  yield* Effect.ignore(fs.makeDirectory(elsewhere))
-  // Anybody could have made that name in a shared folder first.
-  const found = yield* fs.lstat(elsewhere)
-  if (found.type !== "Directory" || !Option.contains(found.uid, 0)) {
-    return yield* new EmbeddedPostgresFailed({
-      problem: "data_folder",
-      evidence: Evidence.make({ operation, excerpt: `${elsewhere} exists and is not root's` }),
-      fix: `Remove ${elsewhere}, or choose a data folder that an ordinary user can enter. ${useYourOwn}`
-    })
-  }
-  yield* fs.chmod(elsewhere, openFolder)
-  return elsewhere
-})
-
 /**
  * The folder for the data that was wanted in `wanted`, made if need be. It is `wanted` itself, except when
  * root wants it below a folder such as /root, which the unprivileged user that PostgreSQL then has to run as
@@ -94,11 +65,15 @@ export const open = Effect.fn("DataFolder.open")(function* (wanted: string) {
     const root = yield* fs.realPath(wanted)
     const user = yield* ServerUser.choose({ cluster: path.join(root, "cluster") })
     if (user === null) return yield* layout(root, null)
-    yield* letPass(root)
-    if (yield* ServerUser.canReach(user, root)) return yield* layout(root, user)
-    const elsewhere = yield* makeElsewhere(root)
+    const note = path.join(root, "MOVED.txt")
+    // Data that was once kept elsewhere stays there, also when the way to here has been opened since.
+    if (!(yield* fs.exists(note))) {
+      yield* letPass(root)
+      if (yield* ServerUser.canReach(user, root)) return yield* layout(root, user)
+    }
+    const elsewhere = yield* Elsewhere.make(root)
     yield* fs.writeFileString(
-      path.join(root, "MOVED.txt"),
+      note,
       `PostgreSQL does not run as root, and nobody else may enter this folder.\nIts data is in ${elsewhere}\n`
     )
     return yield* layout(elsewhere, yield* ServerUser.choose({ cluster: path.join(elsewhere, "cluster") }))

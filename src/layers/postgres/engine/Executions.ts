@@ -1,18 +1,26 @@
-import { Deferred, Effect, Exit, Fiber, Result, type Schema } from "effect"
-import { Workflow, WorkflowEngine } from "effect/workflow"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Result, type Schema } from "effect"
+import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
+import * as Evidence from "../../../domain/errors/Evidence.ts"
 import type { StoreConflict, StoreUnavailable } from "../../../domain/errors/Reasons.ts"
 import { Limits } from "../../../domain/policies/Limits.ts"
+import { CurrentPendingFacts } from "../../../services/StepJournal.ts"
 import { StoreCall, storeRetrySchedule } from "../StoreCall.ts"
 import * as EngineStore from "./EngineStore.ts"
 import type { Registration } from "./Registration.ts"
 import * as Run from "./Run.ts"
 
 /** Longer than a store call's own attempts: what a step has produced is worth waiting for. */
-export const patiently = <A>(effect: Effect.Effect<A, StoreUnavailable | StoreConflict>) =>
+export const patiently = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.retry(effect, {
     schedule: storeRetrySchedule(Limits.journalAttempts),
     while: (error) => error._tag === "StoreUnavailable"
   })
+
+/** Stands in for a result that the store refuses, and would refuse for ever. */
+export const unstorable = (error: { readonly message: string }) => {
+  const { excerpt } = Evidence.make({ operation: "storing a result", excerpt: error.message })
+  return new Workflow.Complete({ exit: Exit.die(new Error(`The result could not be stored: ${excerpt}`)) })
+}
 
 /** 1 s after the first claim, doubling to about a minute: an execution that cannot be stored does not spin. */
 const pauseMs = (fence: number) => 1_000 * 2 ** Math.min(fence - 1, 6)
@@ -27,39 +35,76 @@ export const make = Effect.fnUntraced(function* (options: {
   const provideStore = Effect.provide(yield* Effect.context<StoreCall>())
   const registrations = new Map<string, Registration>()
   const runs = new Map<string, Run.Run>()
-  const deferredState = WorkflowEngine.makeDeferredState()
+
+  /** True when a cancelled replay has come as far as it may, which is to where it would wait or fail to go on. */
+  const isCancelled = (run: Run.Run, exit: Exit.Exit<unknown, unknown>) => {
+    const { instance } = run
+    if (!run.interrupted || instance.abandoned) return false
+    const suspends = Context.get(instance.workflow.annotations, Workflow.SuspendOnFailure)
+    return instance.suspended || (suspends && Exit.isFailure(exit))
+  }
 
   /** Runs the workflow's code once, replaying what is journaled. */
-  const replay = Effect.fnUntraced(function* (run: Run.Run) {
-    const { registration, claim, payload } = run
-    const instance = WorkflowEngine.WorkflowInstance.initial(registration.workflow, claim.execution)
-    run.instance = instance
-    run.stale = false
-    const fiber = yield* registration.execute(payload, claim.execution).pipe(
-      Effect.onExit(() => {
-        // A cancelled execution stops at its first step that is not journaled; its compensations run now.
-        if (!run.interrupted || !instance.suspended || instance.abandoned) return Effect.void
-        instance.interrupted = true
-        instance.suspended = false
-        return Effect.withFiber((self) => Effect.interruptible(Fiber.interrupt(self)))
-      }),
-      Workflow.intoResult,
-      Effect.provideService(WorkflowEngine.WorkflowEngine, options.engine()),
-      (effect) => deferredState.trackRun(instance, effect),
-      Effect.forkChild
-    )
-    run.fiber = fiber
-    return yield* Fiber.await(fiber)
-  })
+  const replay = (run: Run.Run) =>
+    Effect.suspend(() => {
+      const { registration, claim, payload } = run
+      const instance = WorkflowEngine.WorkflowInstance.initial(registration.workflow, claim.execution)
+      run.instance = instance
+      run.bodyEnded = false
+      run.stale = false
+      let result: Workflow.Result<unknown, unknown> | undefined
+      return registration.execute(payload, claim.execution).pipe(
+        Effect.exit,
+        // Whatever the code makes of being stopped, a lost run has no end of its own to compensate for.
+        Effect.flatMap((exit) => (run.lost === undefined ? exit : Effect.interrupt)),
+        Effect.onExit((exit) => {
+          run.bodyEnded = true
+          // A cancelled execution stops at its first step that is not journaled; its compensations run now.
+          if (!isCancelled(run, exit)) return Effect.void
+          instance.interrupted = true
+          instance.suspended = false
+          return Effect.withFiber((self) => Effect.interruptible(Fiber.interrupt(self)))
+        }),
+        Workflow.intoResult,
+        // Kept beside the exit, which is an interrupt when one came too late to matter.
+        Effect.map((it) => void (result = it)),
+        Effect.provideService(WorkflowEngine.WorkflowEngine, options.engine()),
+        Effect.provideService(WorkflowEngine.WorkflowInstance, instance),
+        Effect.provideService(Run.CurrentRun, run),
+        // What a parent's activity was in the middle of is not this workflow's.
+        Effect.provideService(Activity.CurrentAttempt, 1),
+        Effect.provideService(CurrentPendingFacts, undefined),
+        (effect) =>
+          Effect.withFiber((self) => {
+            run.fiber = self
+            return effect
+          }),
+        Effect.uninterruptible,
+        Effect.forkChild,
+        Effect.flatMap(Fiber.await),
+        Effect.map((exit) => (result === undefined ? exit : Exit.succeed(result))),
+        Effect.map((exit): Exit.Exit<Workflow.Result<unknown, unknown>> =>
+          Exit.flatMap(exit, (it) => (it === undefined ? Exit.die("unreachable") : Exit.succeed(it)))
+        )
+      )
+    })
 
-  const finish = (run: Run.Run, result: Workflow.Result<unknown, unknown>) =>
-    Effect.flatMap(run.registration.encodeResult(result), (json) =>
-      patiently(provideStore(EngineStore.finish({ ...run.claim, result: json })))
+  /** Stores the result; one that cannot be stored becomes a defect that says so. Answers what was stored. */
+  const finish = (run: Run.Run, result: Workflow.Result<unknown, unknown>) => {
+    const store = (it: Workflow.Result<unknown, unknown>) =>
+      run.registration.encodeResult(it).pipe(
+        Effect.flatMap((json) => provideStore(EngineStore.finish({ ...run.claim, result: json }))),
+        patiently,
+        Effect.map((stored) => (stored ? it : undefined))
+      )
+    return Effect.catchTag(store(result), ["SchemaError", "StoreConflict"], (error) =>
+      store(unstorable(error))
     )
+  }
 
   /** Gives an execution back. When even this cannot be stored, a tick finds that nobody runs it. */
-  const giveBack = (claim: EngineStore.Claim) =>
-    EngineStore.abandon({ ...claim, pauseMs: pauseMs(claim.fence) }).pipe(
+  const giveBack = (claim: EngineStore.Claim, pause: number) =>
+    EngineStore.abandon({ ...claim, pauseMs: pause }).pipe(
       provideStore,
       Effect.asVoid,
       Effect.catch((error) => Effect.logWarning("An execution could not be given back", error)),
@@ -77,22 +122,35 @@ export const make = Effect.fnUntraced(function* (options: {
         Run.lose(run, "unavailable")
       } else if (exit.value._tag === "Complete") {
         const finished = yield* Effect.result(finish(run, exit.value))
-        if (Result.isSuccess(finished) && finished.success) return exit.value
+        if (Result.isSuccess(finished) && finished.success !== undefined) return finished.success
+        if (Result.isFailure(finished)) {
+          yield* Effect.logError("A result could not be stored", finished.failure)
+        }
         Run.lose(run, Result.isSuccess(finished) ? "fenced" : "unavailable")
       } else if (!run.stale && !run.interrupted) {
         const claim = { ...run.claim, deferredsSeen: run.deferreds.size }
         const suspended = yield* Effect.result(patiently(provideStore(EngineStore.suspend(claim))))
         if (Result.isSuccess(suspended)) return undefined
+        yield* Effect.logError("An execution could not be suspended", suspended.failure)
         Run.lose(run, "unavailable")
       }
     }
     return undefined
   })
 
-  const drive = (run: Run.Run) =>
+  /**
+   * Cannot be interrupted, so that a run always leaves its books in order; what it waits for can be, and the
+   * rest is bounded. `previous` is what is left of an earlier run of the same execution.
+   */
+  const drive = (run: Run.Run, previous: Run.Run | undefined) =>
     Effect.gen(function* () {
+      if (previous !== undefined) {
+        if (previous.fiber !== undefined) yield* Fiber.interrupt(previous.fiber)
+        yield* Deferred.await(previous.done)
+      }
       const result = yield* driveToEnd(run)
-      if (run.lost === "unavailable") yield* giveBack(run.claim)
+      if (result === undefined && run.lost === "unavailable") yield* giveBack(run.claim, pauseMs(run.claim.fence))
+      if (result === undefined && run.lost === "leaving") yield* giveBack(run.claim, 0)
       return result
     }).pipe(
       Effect.annotateLogs({ execution: run.claim.execution }),
@@ -105,30 +163,40 @@ export const make = Effect.fnUntraced(function* (options: {
       )
     )
 
+  const read = Effect.fnUntraced(
+    function* (json: Schema.Json) {
+      const claimed = yield* EngineStore.readClaimed(json)
+      const registration = registrations.get(claimed.workflow)
+      if (registration === undefined) return undefined
+      const payload = yield* registration.decodePayload(claimed.payload)
+      return Run.make(claimed, options.runnerId, registration, payload)
+    },
+    Effect.catchCause((cause) =>
+      Effect.as(Effect.logError("An execution's journal cannot be read", cause), undefined)
+    )
+  )
+
   /** Takes over a claimed execution and runs it in the background; undefined when that is not possible here. */
   const adopt = Effect.fnUntraced(
     function* (json: Schema.Json) {
       const head = yield* EngineStore.readClaimedHead(json)
-      const run = yield* Effect.gen(function* () {
-        const claimed = yield* EngineStore.readClaimed(json)
-        const registration = registrations.get(claimed.workflow)
-        if (registration === undefined) return undefined
-        const payload = yield* registration.decodePayload(claimed.payload)
-        return Run.make(claimed, options.runnerId, registration, payload)
-      }).pipe(
-        Effect.catch((error) =>
-          Effect.as(Effect.logError("An execution's journal cannot be read", error), undefined)
-        )
-      )
-      if (run === undefined) {
-        yield* giveBack({ execution: head.id, runner: options.runnerId, fence: head.fence })
+      const run = yield* read(json)
+      if (run === undefined || registrations.get(run.registration.workflow._tag) !== run.registration) {
+        yield* giveBack({ execution: head.id, runner: options.runnerId, fence: head.fence }, pauseMs(head.fence))
         return undefined
       }
+      const previous = runs.get(head.id)
+      if (previous !== undefined) Run.lose(previous, "fenced")
       runs.set(head.id, run)
-      yield* Effect.forkIn(drive(run), run.registration.scope)
+      yield* Effect.forkIn(drive(run, previous), run.registration.scope, {
+        startImmediately: true,
+        uninterruptible: true
+      })
       return run
     },
-    Effect.catch((error) => Effect.as(Effect.logError("A claim cannot be read", error), undefined))
+    Effect.catchTag("SchemaError", (error) =>
+      Effect.as(Effect.logError("A claim cannot be read", error), undefined)
+    )
   )
 
   /** Ends the current replay at once; the next one knows that it is cancelled, and compensates. */
@@ -137,18 +205,37 @@ export const make = Effect.fnUntraced(function* (options: {
       const run = runs.get(execution)
       if (run === undefined || run.interrupted) return Effect.void
       run.interrupted = true
+      // Too late to change how this replay ends, but one that only waits is replayed.
+      if (run.bodyEnded) return Effect.void
       run.stale = true
       run.instance.abandoned = true
       return run.fiber === undefined ? Effect.void : Fiber.interrupt(run.fiber)
     })
 
-  /** Stops runs here without a result and without compensating: they are not over. */
+  /** Tells a run how a deferred was completed, and wakes it if it is waiting for just that. */
+  const deferredDone = (execution: string, name: string, exit: Exit.Exit<unknown, unknown>) =>
+    Effect.suspend(() => {
+      const run = runs.get(execution)
+      if (run === undefined || run.deferreds.has(name)) return Effect.void
+      run.deferreds.set(name, exit)
+      run.stale = true
+      if (run.bodyEnded || run.fiber === undefined || !run.instance.awaitedDeferreds.has(name)) {
+        return Effect.void
+      }
+      run.instance.suspended = true
+      return Fiber.interrupt(run.fiber)
+    })
+
+  /** Stops runs here without a result and without compensating, and waits until they have cleaned up. */
   const stop = (why: Run.Lost, which: (run: Run.Run) => boolean) =>
     Effect.suspend(() => {
       const stopped = [...runs.values()].filter(which)
       for (const run of stopped) Run.lose(run, why)
-      return Fiber.interruptAll(stopped.flatMap((run) => run.fiber ?? []))
+      return Effect.andThen(
+        Fiber.interruptAll(stopped.flatMap((run) => run.fiber ?? [])),
+        Effect.forEach(stopped, (run) => Deferred.await(run.done), { discard: true })
+      )
     })
 
-  return { registrations, runs, deferredState, adopt, interrupt, stop }
+  return { registrations, runs, adopt, interrupt, deferredDone, stop }
 })

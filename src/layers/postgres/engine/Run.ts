@@ -1,4 +1,4 @@
-import { Deferred, type Exit, type Fiber } from "effect"
+import { Context, Deferred, type Exit, type Fiber } from "effect"
 import { type Workflow, WorkflowEngine } from "effect/workflow"
 import type { Claim, Claimed } from "./EngineStore.ts"
 import type { Registration } from "./Registration.ts"
@@ -23,13 +23,24 @@ export interface Run {
   readonly done: Deferred.Deferred<Workflow.Result<unknown, unknown> | undefined>
   /** The current replay. */
   instance: WorkflowEngine.WorkflowInstance["Service"]
-  fiber: Fiber.Fiber<Workflow.Result<unknown, unknown>> | undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** The current replay has come to the end of the workflow's code: how it ends stands, and its clean-up may run. */
+  bodyEnded: boolean
   /** Somebody asked for the execution to be cancelled. */
   interrupted: boolean
   /** Something happened that the current replay has not seen: replay once more instead of suspending. */
   stale: boolean
   lost: Lost | undefined
 }
+
+/**
+ * The run that workflow code belongs to. Not found by the execution's id: an execution that was lost may be
+ * claimed again while what is left of its last run still cleans up.
+ */
+export const CurrentRun = Context.Reference<Run | undefined>(
+  "moose/layers/postgres/engine/Run/CurrentRun",
+  { defaultValue: () => undefined }
+)
 
 export const activityKey = (name: string, attempt: number) => `${name}/${attempt}`
 
@@ -42,6 +53,7 @@ export const make = (claimed: Claimed, runner: string, registration: Registratio
   done: Deferred.makeUnsafe(),
   instance: WorkflowEngine.WorkflowInstance.initial(registration.workflow, claimed.id),
   fiber: undefined,
+  bodyEnded: false,
   interrupted: claimed.cancelRequested,
   stale: false,
   lost: undefined
