@@ -3,7 +3,7 @@
 //
 //   node embed.js <Moose's home> <the remote>
 
-import { ConfigProvider, Effect, Layer, ManagedRuntime, Schema } from "effect"
+import { Cause, ConfigProvider, Effect, Layer, ManagedRuntime, Schema } from "effect"
 import {
   Environment,
   Project,
@@ -59,6 +59,11 @@ const runtime = ManagedRuntime.make(
   )
 )
 
+const why = (ended) => {
+  if (ended._tag === "Died") return Cause.pretty(ended.cause)
+  return ended._tag === "Failed" ? ended.error.message : null
+}
+
 const program = Effect.gen(function* () {
   const forge = yield* LocalForge.LocalForge
   const projects = yield* Projects
@@ -72,6 +77,7 @@ const program = Effect.gen(function* () {
   const ended = yield* run({ workOrderId: id, run: view.run })
   return {
     ended: ended._tag,
+    why: why(ended),
     view: Schema.encodeSync(WorkOrderView)(yield* orders.get({ id })),
     resources: (yield* resources.list({ workOrderId: id })).map(({ kind, state }) => ({ kind, state }))
   }

@@ -1,15 +1,15 @@
 import { Effect, Layer } from "effect"
 import { Git } from "../services/Git.ts"
-import type { GitOptions } from "./GitAddress.ts"
-import * as GitCommand from "./GitCommand.ts"
-import { gitFailed } from "./GitFailures.ts"
-import * as GitObjects from "./GitObjects.ts"
-import * as GitRemotes from "./GitRemotes.ts"
-import * as GitWorktrees from "./GitWorktrees.ts"
-import * as KeyedLock from "./KeyedLock.ts"
+import type { GitOptions } from "./git/Address.ts"
+import * as GitCommand from "./git/Command.ts"
+import { gitFailed } from "./git/Failures.ts"
+import * as GitObjects from "./git/Objects.ts"
+import * as GitRemotes from "./git/Remotes.ts"
+import * as GitWorktrees from "./git/Worktrees.ts"
+import * as KeyedLock from "./git/KeyedLock.ts"
 import { text } from "./Subprocess.ts"
 
-export type { GitOptions } from "./GitAddress.ts"
+export type { GitOptions } from "./git/Address.ts"
 
 /** 2.32 brought GIT_CONFIG_GLOBAL; an older git would read the user's configuration everywhere. */
 const oldest = [2, 32] as const

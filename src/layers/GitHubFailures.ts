@@ -3,6 +3,7 @@ import * as Evidence from "../domain/errors/Evidence.ts"
 import { ForgeFailed, NothingToMerge, PullRequestExists } from "../domain/errors/PullRequestError.ts"
 import {
   AuthenticationFailed,
+  BaseBranchMissing,
   PermissionDenied,
   RateLimited,
   RemoteUnreachable,
@@ -128,7 +129,12 @@ export const fromAnswer = (call: Call, answer: Answer, nowMs: number) => {
 }
 
 /** The same for opening a pull request, which 422 can refuse for reasons that have names. */
-export const fromCreateAnswer = (call: Call, branch: string, answer: Answer, nowMs: number) => {
+export const fromCreateAnswer = (
+  call: Call,
+  { branch, base }: { readonly branch: string; readonly base: string },
+  answer: Answer,
+  nowMs: number
+) => {
   if (answer.status !== 422) return fromAnswer(call, answer, nowMs)
   const complaints = complaintsOf(answer)
   const says = (beginning: string) => complaints.some(({ message = "" }) => message.startsWith(beginning))
@@ -141,6 +147,7 @@ export const fromCreateAnswer = (call: Call, branch: string, answer: Answer, now
     return new RepositoryMissing({ repository: call.repository, evidence })
   }
   if (isInvalid("head")) return new NothingToMerge({ branch, evidence })
+  if (isInvalid("base")) return new BaseBranchMissing({ repository: call.repository, branch: base })
   return new ForgeFailed({ evidence })
 }
 

@@ -212,7 +212,7 @@ export const layer = (options: Options) =>
       const { repository, branch, base, title, body } = input
       const request = ask("POST /repos/{owner}/{repo}/pulls", repository, { head: branch, base, title, body })
       const created = yield* read(request, PullRequestAnswer, (answer, nowMs) =>
-        fromCreateAnswer(request, branch, answer, nowMs)
+        fromCreateAnswer(request, { branch, base }, answer, nowMs)
       )
       return toPullRequest(created)
     })

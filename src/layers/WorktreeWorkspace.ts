@@ -1,6 +1,6 @@
 import { Array, Effect, FileSystem, Layer, Path } from "effect"
 import { Change } from "../domain/Change.ts"
-import { BranchConflict, WorktreeFailed } from "../domain/errors/ApplyError.ts"
+import { BranchConflict, ChangeTooLarge, WorktreeFailed } from "../domain/errors/ApplyError.ts"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { quarantineRef } from "../domain/Ids.ts"
 import type { Project } from "../domain/Project.ts"
@@ -8,8 +8,8 @@ import { Limits } from "../domain/policies/Limits.ts"
 import type { Input } from "../services/Contract.ts"
 import { Git } from "../services/Git.ts"
 import { Workspace, type WorkspaceContract } from "../services/Workspace.ts"
-import { fileReason } from "./GitFailures.ts"
-import { chooseFiles, choosePaths } from "./PromptFiles.ts"
+import { fileReason } from "./git/Failures.ts"
+import { chooseFiles, choosePaths } from "./git/PromptFiles.ts"
 
 type In<M extends keyof typeof WorkspaceContract> = Input<typeof WorkspaceContract, M>
 
@@ -65,7 +65,7 @@ export const layer = (options: { readonly directory: string }) =>
       })
 
       const openWorktree = Effect.fn("Workspace.openWorktree")(function* (input: In<"openWorktree">) {
-        const { project, baseSha } = input
+        const { project, baseBranch, baseSha } = input
         const { worktree } = placesOf(input)
         const directory = mirrorOf(project)
         const operation = "git worktree add"
@@ -78,7 +78,7 @@ export const layer = (options: { readonly directory: string }) =>
               git.fetchBranch({
                 directory,
                 remoteUrl: project.repository.remoteUrl,
-                branch: project.baseBranch
+                branch: baseBranch
               }),
               Effect.catchTag(add, "GitFailed", ({ evidence }) =>
                 Effect.fail(new WorktreeFailed({ path: worktree, evidence }))
@@ -137,7 +137,7 @@ export const layer = (options: { readonly directory: string }) =>
       })
 
       const commit = Effect.fn("Workspace.commit")(function* (input: In<"commit">) {
-        const { project, branch, baseSha, message, committedAt } = input
+        const { project, branch, baseSha, paths, message, committedAt } = input
         const operation = "git commit"
         const { worktree } = placesOf(input)
         const directory = mirrorOf(project)
@@ -147,7 +147,7 @@ export const layer = (options: { readonly directory: string }) =>
         if ((yield* git.readRef({ directory: worktree, ref: "HEAD" })) !== baseSha) {
           yield* git.writeRef({ directory: worktree, ref: "HEAD", sha: baseSha })
         }
-        const headSha = yield* git.commitAll({ worktree, message, committedAt })
+        const headSha = yield* git.commitAll({ worktree, paths, message, committedAt })
         if (headSha === null) return null
         const { files, insertions, deletions, patch } = yield* git.diff({
           directory,
@@ -161,8 +161,7 @@ export const layer = (options: { readonly directory: string }) =>
         }
         const bytes = Buffer.byteLength(patch)
         if (bytes > Limits.patchBytesMax) {
-          const why = `the change is a patch of ${bytes} bytes, and at most ${Limits.patchBytesMax} are stored`
-          return yield* Effect.fail(worktreeFailed(worktree, operation, why))
+          return yield* Effect.fail(new ChangeTooLarge({ bytes, limit: Limits.patchBytesMax }))
         }
         yield* git.writeRef({ directory, ref, sha: headSha })
         return new Change({

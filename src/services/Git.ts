@@ -84,10 +84,14 @@ export const GitContract = {
     output: Schema.Void,
     failure: local
   },
-  /** Commits everything in a worktree that differs from HEAD, with fixed dates and no hooks; null when nothing does. */
+  /**
+   * Commits everything in a worktree that differs from HEAD and is not ignored, and of `paths` also what is
+   * ignored; with fixed dates and no hooks. Null when nothing differs.
+   */
   commitAll: {
     input: Schema.Struct({
       worktree: Directory,
+      paths: Schema.Array(RepositoryPath),
       message: Schema.NonEmptyString,
       /** Seconds since 1970. */
       committedAt: Schema.Int

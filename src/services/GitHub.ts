@@ -1,6 +1,7 @@
 import { Context, Schema } from "effect"
 import {
   AuthenticationFailed,
+  BaseBranchMissing,
   PermissionDenied,
   RateLimited,
   RemoteUnreachable,
@@ -53,7 +54,7 @@ export const GitHubContract = {
       body: Schema.String
     }),
     output: PullRequest,
-    failure: Schema.Union([...everyCall, NothingToMerge, PullRequestExists])
+    failure: Schema.Union([...everyCall, BaseBranchMissing, NothingToMerge, PullRequestExists])
   }
 } as const
 

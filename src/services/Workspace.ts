@@ -1,5 +1,5 @@
 import { Context, Schema } from "effect"
-import { BranchConflict, WorktreeFailed } from "../domain/errors/ApplyError.ts"
+import { BranchConflict, ChangeTooLarge, WorktreeFailed } from "../domain/errors/ApplyError.ts"
 import { pushReasons } from "../domain/errors/PullRequestError.ts"
 import { BaseBranchMissing, DiskFull, gitReasons, remoteReasons } from "../domain/errors/Reasons.ts"
 import { Change } from "../domain/Change.ts"
@@ -37,7 +37,7 @@ export const WorkspaceContract = {
   },
   /** Makes the attempt's worktree at `baseSha`, replacing what a crash may have left, and reads its HEAD back. */
   openWorktree: {
-    input: Schema.Struct({ ...Attempt.fields, baseSha: Sha }),
+    input: Schema.Struct({ ...Attempt.fields, baseBranch: Schema.NonEmptyString, baseSha: Sha }),
     output: Sha,
     failure: Schema.Union([...remoteReasons, BaseBranchMissing, WorktreeFailed])
   },
@@ -52,18 +52,20 @@ export const WorkspaceContract = {
   removeInstructions: { input: Attempt, output: Schema.Boolean, failure: Schema.Union(gitReasons) },
   /**
    * Commits what differs in the worktree and points the order's branch at it, unless that branch holds
-   * another order's commit. Null when nothing differs.
+   * another order's commit. `paths` were edited on purpose and count also where git ignores them. Null when
+   * nothing differs.
    */
   commit: {
     input: Schema.Struct({
       ...Attempt.fields,
       branch: Schema.NonEmptyString,
       baseSha: Sha,
+      paths: Schema.Array(RepositoryPath),
       message: Schema.NonEmptyString,
       committedAt: Schema.Int
     }),
     output: Schema.NullOr(Change),
-    failure: Schema.Union([...gitReasons, BranchConflict, WorktreeFailed])
+    failure: Schema.Union([...gitReasons, BranchConflict, ChangeTooLarge, WorktreeFailed])
   },
   /** What the remote has under the order's branch, read from the remote itself. */
   remoteHead: {

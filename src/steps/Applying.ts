@@ -45,7 +45,7 @@ export const applying = Step.make({
 
     const worktree = yield* Acquire.intend("worktree", where.worktree)
     yield* Acquire.scoped(worktree, {
-      acquire: workspace.openWorktree({ ...attempt, baseSha }),
+      acquire: workspace.openWorktree({ ...attempt, baseBranch: order.baseBranch, baseSha }),
       release: workspace.closeWorktree(attempt)
     })
     const instructionFile = yield* Acquire.intend("instruction_file", where.instructions)
@@ -54,7 +54,7 @@ export const applying = Step.make({
       release: workspace.removeInstructions(attempt)
     })
 
-    yield* editor.apply({
+    const paths = yield* editor.apply({
       directory: where.worktree,
       instructions: where.instructions,
       proposal,
@@ -69,6 +69,7 @@ export const applying = Step.make({
           ...attempt,
           branch: branch.name,
           baseSha,
+          paths,
           message: commitMessage(at, proposal),
           committedAt: submittedAt
         })

@@ -1,6 +1,7 @@
 import { DateTime } from "effect"
 import {
   BranchConflict,
+  ChangeTooLarge,
   ChecksFailed,
   EditorCrashed,
   EditorMissing,
@@ -228,6 +229,7 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
     problem: "the text to replace occurs 3 times"
   }),
   NoChanges: new NoChanges({}),
+  ChangeTooLarge: new ChangeTooLarge({ bytes: 12_000_000, limit: 8_388_608 }),
   ChecksFailed: new ChecksFailed({
     check: "test",
     evidence: git("npm test", 1, "1 failing: discount is not applied twice")

@@ -186,7 +186,7 @@ describe("GitCli", () => {
           yield* fs.chmod(yield* write(worktree, "run.sh", "#!/bin/sh\n"), 0o755)
           yield* fs.symlink("../outside", `${worktree}/link`)
           yield* fs.remove(`${worktree}/src/naïve file.txt`)
-          const sha = yield* git.commitAll({ worktree, message, committedAt })
+          const sha = yield* git.commitAll({ worktree, paths: [], message, committedAt })
           assert.isNotNull(sha)
           if (sha === null) return
 
@@ -219,7 +219,7 @@ describe("GitCli", () => {
           byHand(directory, "worktree", "add", "--quiet", "--detach", other, base)
           const file = yield* write(at(), "change.patch", diff.patch)
           byHand(other, "apply", "--binary", "--whitespace=nowarn", file)
-          assert.strictEqual(yield* git.commitAll({ worktree: other, message, committedAt }), sha)
+          assert.strictEqual(yield* git.commitAll({ worktree: other, paths: [], message, committedAt }), sha)
         })
     )
 
@@ -229,12 +229,12 @@ describe("GitCli", () => {
         const git = yield* Git
         const second = at("home", "worktrees", "second")
         yield* git.addWorktree({ directory, worktree: second, sha: base })
-        assert.isNull(yield* git.commitAll({ worktree, message, committedAt }))
+        assert.isNull(yield* git.commitAll({ worktree, paths: [], message, committedAt }))
         yield* write(worktree, "a.txt", "a\n")
         yield* write(second, "a.txt", "a\n")
-        const first = yield* git.commitAll({ worktree, message, committedAt })
-        assert.strictEqual(yield* git.commitAll({ worktree: second, message, committedAt }), first)
-        assert.isNull(yield* git.commitAll({ worktree: second, message, committedAt }))
+        const first = yield* git.commitAll({ worktree, paths: [], message, committedAt })
+        assert.strictEqual(yield* git.commitAll({ worktree: second, paths: [], message, committedAt }), first)
+        assert.isNull(yield* git.commitAll({ worktree: second, paths: [], message, committedAt }))
       })
     )
 
@@ -249,7 +249,7 @@ describe("GitCli", () => {
         yield* write(worktree, ".gitignore", "dist/\n")
         yield* write(worktree, "dist/out.js", "1\n")
         yield* write(worktree, "notes.txt", "a\r\n")
-        const sha = yield* git.commitAll({ worktree, message, committedAt }).pipe(
+        const sha = yield* git.commitAll({ worktree, paths: [], message, committedAt }).pipe(
           Effect.ensuring(
             Effect.sync(() => {
               if (home === undefined) delete process.env["HOME"]
@@ -284,14 +284,14 @@ describe("GitCli", () => {
           yield* fs.chmod(script, 0o755)
         }
         yield* write(worktree, "a.txt", "a\n")
-        assert.isNotNull(yield* git.commitAll({ worktree, message, committedAt }))
+        assert.isNotNull(yield* git.commitAll({ worktree, paths: [], message, committedAt }))
         assert.isFalse(yield* fs.exists(at("hooked")))
 
         byHand(at(), "init", "--quiet", `${worktree}/vendor`)
         yield* write(`${worktree}/vendor`, "b.txt", "b\n")
         byHand(`${worktree}/vendor`, "add", ".")
         byHand(`${worktree}/vendor`, "commit", "--quiet", "--message", "inner")
-        const failure = yield* Effect.flip(git.commitAll({ worktree, message, committedAt }))
+        const failure = yield* Effect.flip(git.commitAll({ worktree, paths: [], message, committedAt }))
         assert.strictEqual(failure._tag, "GitFailed")
         assert.include(failure.message, "vendor is a repository of its own")
       })
@@ -350,7 +350,7 @@ describe("GitCli", () => {
         yield* git.addWorktree({ directory, worktree, sha: base })
         yield* write(worktree, "a.txt", "a\n")
         yield* fs.remove(`${worktree}/.git`)
-        const failure = yield* Effect.flip(git.commitAll({ worktree, message, committedAt }))
+        const failure = yield* Effect.flip(git.commitAll({ worktree, paths: [], message, committedAt }))
         assert.strictEqual(failure._tag, "GitFailed")
         assert.strictEqual(byHand(checkout, "rev-parse", "HEAD"), base)
         assert.strictEqual(byHand(checkout, "diff", "--cached", "--name-only"), "")
@@ -384,7 +384,7 @@ describe("GitCli", () => {
         const remoteUrl = yield* git.remoteUrl({ directory: checkout })
         yield* git.fetchBranch({ directory, remoteUrl: remoteUrl ?? "", branch: "main" })
         yield* write(worktree, "a.txt", "a\n")
-        const sha = yield* git.commitAll({ worktree, message, committedAt })
+        const sha = yield* git.commitAll({ worktree, paths: [], message, committedAt })
         if (sha === null) return assert.fail("nothing was committed")
         yield* git.push({ directory, remoteUrl: remoteUrl ?? "", sha, branch: "moose/wo-1", expected: null })
         yield* git.diff({ directory, from: base, to: sha })
@@ -412,7 +412,7 @@ describe("GitCli", () => {
             const sha = yield* git.fetchBranch({ directory, remoteUrl: origin, branch: "main" })
             yield* git.addWorktree({ directory, worktree, sha })
             yield* fs.writeFileString(`${worktree}/a.txt`, `${process} ${fiber}\n`)
-            const committed = yield* git.commitAll({ worktree, message, committedAt })
+            const committed = yield* git.commitAll({ worktree, paths: [], message, committedAt })
             if (committed === null) return assert.fail("nothing was committed")
             yield* git.writeRef({ directory, ref: `refs/heads/wo-${process}-${fiber}`, sha: committed })
             yield* git.removeWorktree({ directory, worktree })
@@ -441,7 +441,7 @@ describe("GitCli", () => {
         yield* write(worktree, "a.txt", "a\n")
         const lock = `${byHand(worktree, "rev-parse", "--absolute-git-dir")}/index.lock`
         yield* fs.writeFileString(lock, "")
-        const fiber = yield* Effect.forkChild(git.commitAll({ worktree, message, committedAt }))
+        const fiber = yield* Effect.forkChild(git.commitAll({ worktree, paths: [], message, committedAt }))
         // The lock goes away only after another command has found the way past it.
         yield* git.readRef({ directory, ref: "refs/heads/x" })
         yield* fs.remove(lock)
@@ -449,7 +449,7 @@ describe("GitCli", () => {
 
         yield* write(worktree, "b.txt", "b\n")
         yield* fs.writeFileString(lock, "")
-        const failure = yield* Effect.flip(git.commitAll({ worktree, message, committedAt }))
+        const failure = yield* Effect.flip(git.commitAll({ worktree, paths: [], message, committedAt }))
         assert.strictEqual(failure._tag, "RepositoryLocked")
         assert.include(failure.message, "index.lock")
       })

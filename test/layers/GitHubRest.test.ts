@@ -203,7 +203,6 @@ const cases: ReadonlyArray<Case> = [
     tag: "RepositoryMissing",
     says: "base invalid; head invalid"
   },
-  { name: "base invalid", status: 422, body: invalid("base"), tag: "ForgeFailed", says: "base invalid" },
   { name: "422 in plain words", status: 422, body: validation("Nope."), tag: "ForgeFailed", says: "Nope." },
   { name: "500 with nothing", status: 500, body: "", tag: "ForgeFailed", says: "empty or unreadable" },
   {
@@ -268,6 +267,18 @@ describe("GitHubRest: what went wrong", () => {
       assert.strictEqual(failure.evidence.operation, "POST /repos/{owner}/{repo}/pulls")
       assert.strictEqual(failure.evidence.httpStatus, status)
       assert.strictEqual(failure.evidence.retryAfterMs, retryAfterMs)
+    })
+  )
+
+  it.effect("a base that is not there", () =>
+    Effect.gen(function* () {
+      const server = yield* scripted((_, response) => {
+        response.writeHead(422, { "content-type": "application/json; charset=utf-8", ...quota })
+        response.end(JSON.stringify(invalid("base")))
+      })
+      const failure = yield* failureOf("createPullRequest", create).pipe(using(server.url))
+      assert.strictEqual(failure._tag, "BaseBranchMissing")
+      assert.include(failure.message, "acme/shop has no branch main")
     })
   )
 

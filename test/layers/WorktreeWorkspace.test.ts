@@ -46,8 +46,15 @@ const prepared = Effect.gen(function* () {
 const opened = Effect.gen(function* () {
   const all = yield* prepared
   yield* all.workspace.snapshot({ project: all.project, baseBranch: "main", filesInScope: [] })
-  yield* all.workspace.openWorktree({ ...all.attempt, baseSha: all.base })
-  const commit = all.workspace.commit({ ...all.attempt, branch, baseSha: all.base, message, committedAt })
+  yield* all.workspace.openWorktree({ ...all.attempt, baseBranch: "main", baseSha: all.base })
+  const commit = all.workspace.commit({
+    ...all.attempt,
+    branch,
+    baseSha: all.base,
+    paths: [],
+    message,
+    committedAt
+  })
   return { ...all, commit }
 })
 
@@ -103,19 +110,25 @@ describe("WorktreeWorkspace", () => {
         const { workspace, attempt, base, worktree, write, mirror } = yield* prepared
         const fs = yield* FileSystem.FileSystem
         // Nothing is there yet, not even the mirror: it is fetched.
-        assert.strictEqual(yield* workspace.openWorktree({ ...attempt, baseSha: base }), base)
+        assert.strictEqual(
+          yield* workspace.openWorktree({ ...attempt, baseBranch: "main", baseSha: base }),
+          base
+        )
         yield* write(worktree, "left.txt", "behind\n")
         byHand(mirror, "worktree", "lock", worktree)
-        assert.strictEqual(yield* workspace.openWorktree({ ...attempt, baseSha: base }), base)
+        assert.strictEqual(
+          yield* workspace.openWorktree({ ...attempt, baseBranch: "main", baseSha: base }),
+          base
+        )
         assert.isFalse(yield* fs.exists(`${worktree}/left.txt`))
         const second = { ...attempt, run: Run.make(2) }
-        yield* workspace.openWorktree({ ...second, baseSha: base })
+        yield* workspace.openWorktree({ ...second, baseBranch: "main", baseSha: base })
         assert.isTrue(yield* workspace.closeWorktree(attempt))
         assert.isTrue(yield* workspace.closeWorktree(attempt))
         assert.isFalse(yield* fs.exists(worktree))
         assert.isTrue(yield* fs.exists((yield* workspace.locate(second)).worktree))
         const failure = yield* Effect.flip(
-          workspace.openWorktree({ ...attempt, baseSha: GitSandbox.nobodysSha })
+          workspace.openWorktree({ ...attempt, baseBranch: "main", baseSha: GitSandbox.nobodysSha })
         )
         assert.strictEqual(failure._tag, "WorktreeFailed")
         if (failure._tag === "WorktreeFailed") assert.strictEqual(failure.path, worktree)
@@ -188,7 +201,7 @@ describe("WorktreeWorkspace", () => {
           yield* write(worktree, "a.txt", "a\n")
           const first = yield* commit
           assert.deepStrictEqual(yield* commit, first)
-          yield* workspace.openWorktree({ ...attempt, baseSha: base })
+          yield* workspace.openWorktree({ ...attempt, baseBranch: "main", baseSha: base })
           yield* write(worktree, "a.txt", "a\n")
           byHand(worktree, "add", "--all")
           byHand(worktree, "commit", "--quiet", "--message", "by the editor")
@@ -240,7 +253,7 @@ describe("WorktreeWorkspace", () => {
         const { commit, worktree, write, mirror } = yield* opened
         yield* write(worktree, "large.txt", "x\n".repeat(Limits.patchBytesMax / 3 + 1))
         const failure = yield* Effect.flip(commit)
-        assert.strictEqual(failure._tag, "WorktreeFailed")
+        assert.strictEqual(failure._tag, "ChangeTooLarge")
         assert.include(failure.message, String(Limits.patchBytesMax))
         assert.strictEqual(byHand(mirror, "for-each-ref", "refs/heads"), "")
       })
@@ -264,6 +277,28 @@ describe("WorktreeWorkspace", () => {
       })
     )
 
+    it.effect(
+      "commits what was edited on purpose, even where git ignores it, and no other ignored file",
+      () =>
+        Effect.gen(function* () {
+          const { workspace, attempt, worktree, base } = yield* opened
+          const fs = yield* FileSystem.FileSystem
+          yield* fs.writeFileString(`${worktree}/.gitignore`, "*.log\n")
+          yield* fs.writeFileString(`${worktree}/[wanted].log`, "wanted\n")
+          yield* fs.writeFileString(`${worktree}/w.log`, "a product of the checks\n")
+          const paths = [".gitignore", "[wanted].log", "deleted.log"]
+          const change = yield* workspace.commit({
+            ...attempt,
+            branch,
+            baseSha: base,
+            paths,
+            message,
+            committedAt
+          })
+          assert.deepStrictEqual(change?.files, [".gitignore", "[wanted].log"])
+        })
+    )
+
     it.effect("serves several orders of one project at once", () =>
       Effect.gen(function* () {
         const { workspace, project, base, mirror } = yield* prepared
@@ -272,7 +307,7 @@ describe("WorktreeWorkspace", () => {
           const attempt = { project, workOrderId: order(`wo-${index}`), run: Run.make(1) }
           const name = `moose/wo-${index}`
           yield* workspace.snapshot({ project, baseBranch: "main", filesInScope: [] })
-          yield* workspace.openWorktree({ ...attempt, baseSha: base })
+          yield* workspace.openWorktree({ ...attempt, baseBranch: "main", baseSha: base })
           const { worktree } = yield* workspace.locate(attempt)
           yield* fs.writeFileString(`${worktree}/a.txt`, `${index}\n`)
           const text = `Change\n\nMoose-Work-Order: wo-${index}`
@@ -280,6 +315,7 @@ describe("WorktreeWorkspace", () => {
             ...attempt,
             branch: name,
             baseSha: base,
+            paths: [],
             message: text,
             committedAt
           })

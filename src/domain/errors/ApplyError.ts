@@ -69,6 +69,16 @@ export class NoChanges extends Schema.TaggedError<NoChanges>()("NoChanges", {}) 
   }
 }
 
+/** The change is longer than a change may be that is stored with its order. In bytes of its patch. */
+export class ChangeTooLarge extends Schema.TaggedError<ChangeTooLarge>()("ChangeTooLarge", {
+  bytes: Schema.Int,
+  limit: Schema.Int
+}) {
+  override get message() {
+    return `The change is a patch of ${this.bytes} bytes, and at most ${this.limit} are allowed`
+  }
+}
+
 /** A project check failed after the edit. */
 export class ChecksFailed extends Schema.TaggedError<ChecksFailed>()("ChecksFailed", {
   check: Schema.String,
@@ -115,6 +125,7 @@ export const ApplyReason = Schema.Union([
   UnknownPrice,
   WorktreeFailed,
   BranchConflict,
+  ChangeTooLarge,
   ChecksFailed
 ])
 export type ApplyReason = typeof ApplyReason.Type

@@ -1,7 +1,14 @@
 import { Schema } from "effect"
 import { Evidence } from "./Evidence.ts"
 import { Failure } from "./Failure.ts"
-import { PermissionDenied, RateLimited, RepositoryMissing, everyStep, remoteReasons } from "./Reasons.ts"
+import {
+  BaseBranchMissing,
+  PermissionDenied,
+  RateLimited,
+  RepositoryMissing,
+  everyStep,
+  remoteReasons
+} from "./Reasons.ts"
 
 const branch = Schema.String
 const evidence = Evidence
@@ -88,6 +95,7 @@ export const PullRequestReason = Schema.Union([
   ...everyStep,
   ...remoteReasons,
   ...pushReasons,
+  BaseBranchMissing,
   RateLimited,
   RepositoryMissing,
   NothingToMerge,

@@ -83,6 +83,8 @@ export const Limits = {
   /** How many executions one worker runs at once. */
   runnerSlots: 8,
 
+  /** One attempt to call a store function. */
+  storeCall: Duration.seconds(10),
   /** One call of a store function is tried this often in all before it fails as StoreUnavailable. */
   storeAttempts: 5,
   /** How often a step's finished result is offered to the store before the run is abandoned for later. */

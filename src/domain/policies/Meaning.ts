@@ -271,6 +271,14 @@ const rows: Record<Reason["_tag"], Row> = {
     "none",
     "Remove or rename that branch, or submit under another id."
   ),
+  ChangeTooLarge: row(
+    "rejected",
+    "task",
+    "medium",
+    false,
+    "none",
+    "Split the work order, or leave generated files out of it."
+  ),
   EditorMissing: row(
     "configuration",
     "configuration",

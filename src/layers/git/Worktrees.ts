@@ -1,12 +1,12 @@
 import { Effect, Exit, FileSystem, Path } from "effect"
-import type { GitContract } from "../services/Git.ts"
-import type { Input } from "../services/Contract.ts"
-import type { GitOptions } from "./GitAddress.ts"
-import type { GitCommand } from "./GitCommand.ts"
-import { fileReason, gitFailed } from "./GitFailures.ts"
-import { entriesOf, shaFrom } from "./GitObjects.ts"
+import type { GitContract } from "../../services/Git.ts"
+import type { Input } from "../../services/Contract.ts"
+import type { GitOptions } from "./Address.ts"
+import type { GitCommand } from "./Command.ts"
+import { fileReason, gitFailed } from "./Failures.ts"
+import { entriesOf, shaFrom } from "./Objects.ts"
 import type { KeyedLock } from "./KeyedLock.ts"
-import { text } from "./Subprocess.ts"
+import { text } from "../Subprocess.ts"
 
 /** Where changes are made: bare repositories, their worktrees, and the commits made there. */
 
@@ -100,11 +100,20 @@ export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLo
   const commitAll = Effect.fn("Git.commitAll")(function* ({
     worktree,
     message,
-    committedAt
+    committedAt,
+    paths
   }: In<"commitAll">) {
     const directory = worktree
-    // Ignored files stay out: a project's checks leave their products behind, and those are no part of the change.
+    // Ignored files stay out, because a project's checks leave their products behind; but not those edited on purpose.
     yield* git.local({ args: ["add", "--all"], directory })
+    const there = yield* Effect.filter(paths, (it) => exists("git add", path.join(worktree, it)))
+    if (there.length > 0) {
+      yield* git.local({
+        args: ["--literal-pathspecs", "add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"],
+        directory,
+        stdin: there.join("\0")
+      })
+    }
     const wroteTree = yield* git.local({ args: ["write-tree"], directory })
     const tree = yield* shaFrom(wroteTree.operation, text(wroteTree.stdout))
     const parsed = yield* git.local({ args: ["rev-parse", "HEAD^{tree}", "HEAD"], directory })

@@ -1,12 +1,12 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, FileSystem, Layer, Redacted } from "effect"
-import type { Sha } from "../../src/domain/Ids.ts"
-import * as GitCli from "../../src/layers/GitCli.ts"
-import { Git } from "../../src/services/Git.ts"
-import * as GitHttpServer from "../support/GitHttpServer.ts"
-import * as GitSandbox from "../support/GitSandbox.ts"
-import { running } from "../support/Processes.ts"
+import type { Sha } from "../../../src/domain/Ids.ts"
+import * as GitCli from "../../../src/layers/GitCli.ts"
+import { Git } from "../../../src/services/Git.ts"
+import * as GitHttpServer from "../../support/GitHttpServer.ts"
+import * as GitSandbox from "../../support/GitSandbox.ts"
+import { running } from "../../support/Processes.ts"
 
 const { git: byHand } = GitSandbox
 
@@ -27,7 +27,7 @@ const prepared = Effect.gen(function* () {
   yield* git.addWorktree({ directory, worktree, sha: sandbox.base })
   const commit = Effect.fnUntraced(function* (content: string) {
     yield* sandbox.write(worktree, "a.txt", content)
-    const made = yield* git.commitAll({ worktree, message: "Change", committedAt: 1_700_000_000 })
+    const made = yield* git.commitAll({ worktree, paths: [], message: "Change", committedAt: 1_700_000_000 })
     return made ?? assert.fail("nothing was committed")
   })
   const head = (branch: string) =>

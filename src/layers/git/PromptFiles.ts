@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Limits } from "../domain/policies/Limits.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
 
 /** Which part of a repository a model is shown, within `Limits`. */
 

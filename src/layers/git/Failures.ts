@@ -1,5 +1,5 @@
 import { PlatformError, Predicate } from "effect"
-import * as Evidence from "../domain/errors/Evidence.ts"
+import * as Evidence from "../../domain/errors/Evidence.ts"
 import {
   AuthenticationFailed,
   DiskFull,
@@ -8,8 +8,8 @@ import {
   RepositoryLocked,
   RepositoryMissing,
   type TimedOut
-} from "../domain/errors/Reasons.ts"
-import { shown } from "./GitNames.ts"
+} from "../../domain/errors/Reasons.ts"
+import { shown } from "./Names.ts"
 
 /**
  * What a git command's end means. Exit code, porcelain output and HTTP status come first; words are

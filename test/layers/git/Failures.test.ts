@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PlatformError } from "effect"
-import { fileReason, localReason, remoteReason } from "../../src/layers/GitFailures.ts"
+import { fileReason, localReason, remoteReason } from "../../../src/layers/git/Failures.ts"
 import {
   isAccepted,
   isMoved,
   pushReason,
   refAnswer,
   refusalReason
-} from "../../src/layers/GitPushFailures.ts"
-import { branchProblem, isPath, refProblem, remoteUrlProblem, shown } from "../../src/layers/GitNames.ts"
+} from "../../../src/layers/git/PushFailures.ts"
+import { branchProblem, isPath, refProblem, remoteUrlProblem, shown } from "../../../src/layers/git/Names.ts"
 
 const place = { path: "/mirror", remoteUrl: "https://example.org/a/b.git", branch: "moose/wo-1" }
 

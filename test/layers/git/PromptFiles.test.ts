@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Limits } from "../../src/domain/policies/Limits.ts"
-import { chooseFiles, choosePaths } from "../../src/layers/PromptFiles.ts"
+import { Limits } from "../../../src/domain/policies/Limits.ts"
+import { chooseFiles, choosePaths } from "../../../src/layers/git/PromptFiles.ts"
 
 const many = Array.from({ length: Limits.promptPathsMax }, (_, index) => `a/${index}`)
 

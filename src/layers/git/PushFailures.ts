@@ -1,5 +1,5 @@
-import { PushProtected, PushRejected, SecretBlocked } from "../domain/errors/PullRequestError.ts"
-import { PermissionDenied, RemoteUnreachable } from "../domain/errors/Reasons.ts"
+import { PushProtected, PushRejected, SecretBlocked } from "../../domain/errors/PullRequestError.ts"
+import { PermissionDenied, RemoteUnreachable } from "../../domain/errors/Reasons.ts"
 import {
   type GitEnd,
   type Place,
@@ -9,8 +9,8 @@ import {
   localReason,
   ofCause,
   remoteWords
-} from "./GitFailures.ts"
-import { shown } from "./GitNames.ts"
+} from "./Failures.ts"
+import { shown } from "./Names.ts"
 
 /**
  * What a push's end means: the remote's own answer for the ref, in `--porcelain` form, decides; only

@@ -1,5 +1,5 @@
 import { Option } from "effect"
-import * as Evidence from "../domain/errors/Evidence.ts"
+import * as Evidence from "../../domain/errors/Evidence.ts"
 
 /**
  * What may be handed to git as a name. Everything here is checked before git runs, so that no branch,

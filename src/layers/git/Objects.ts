@@ -1,11 +1,11 @@
 import { Effect, FileSystem, Schema } from "effect"
-import { Sha } from "../domain/Ids.ts"
-import type { GitContract } from "../services/Git.ts"
-import type { Input } from "../services/Contract.ts"
-import { type GitCommand, refuse } from "./GitCommand.ts"
-import { fileReason, gitFailed, localReason } from "./GitFailures.ts"
-import { refProblem, trailerKeyProblem } from "./GitNames.ts"
-import { text } from "./Subprocess.ts"
+import { Sha } from "../../domain/Ids.ts"
+import type { GitContract } from "../../services/Git.ts"
+import type { Input } from "../../services/Contract.ts"
+import { type GitCommand, refuse } from "./Command.ts"
+import { fileReason, gitFailed, localReason } from "./Failures.ts"
+import { refProblem, trailerKeyProblem } from "./Names.ts"
+import { text } from "../Subprocess.ts"
 
 /** What a repository holds: files, commits and refs, read and written without a worktree. */
 

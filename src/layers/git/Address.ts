@@ -1,5 +1,5 @@
 import { type Duration, Option, Redacted } from "effect"
-import { httpUrl } from "./GitNames.ts"
+import { httpUrl } from "./Names.ts"
 
 /** What may be said about every git command of one layer. */
 export interface GitOptions {

@@ -1,11 +1,11 @@
 import { Duration, Effect, Path, Redacted, Schedule } from "effect"
 import { ChildProcessSpawner } from "effect/process"
-import { GitFailed, TimedOut } from "../domain/errors/Reasons.ts"
-import * as Evidence from "../domain/errors/Evidence.ts"
-import { Limits } from "../domain/policies/Limits.ts"
-import { type GitEnd, type LocalReason, gitFailed, localReason } from "./GitFailures.ts"
-import type { Environment, GitOptions } from "./GitAddress.ts"
-import * as Subprocess from "./Subprocess.ts"
+import { GitFailed, TimedOut } from "../../domain/errors/Reasons.ts"
+import * as Evidence from "../../domain/errors/Evidence.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
+import { type GitEnd, type LocalReason, gitFailed, localReason } from "./Failures.ts"
+import type { Environment, GitOptions } from "./Address.ts"
+import * as Subprocess from "../Subprocess.ts"
 
 /** How git is invoked: which configuration it sees, with which environment, and within which bounds. */
 
