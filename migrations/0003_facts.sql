@@ -16,13 +16,19 @@ begin
     case f->>'_tag'
       when 'StatusMoved' then
         update public.work_orders
-        set status = f->>'to', disposition = f->>'disposition', updated_at = moose.now()
+        set status = f->>'to', disposition = f->>'disposition', updated_at = moose.now(),
+            resume_at = case f->>'to' when 'waiting' then resume_at end,
+            waiting_for = case f->>'to' when 'waiting' then waiting_for end
         where id = order_id
           and (status, disposition) is distinct from (f->>'to', f->>'disposition');
         if found then
           perform moose.note(order_id, order_run, 'StatusMoved', null,
             (f->>'to') || coalesce(' (' || (f->>'disposition') || ')', ''), null);
         end if;
+      when 'Parked' then
+        perform moose.park(order_id, order_run, f);
+      when 'DependencyWorks' then
+        perform moose.dependency_works(order_id, order_run, f->>'dependency');
       when 'StepStarted' then
         perform moose.note(order_id, order_run, 'StepStarted', f->>'step', '', null);
       when 'StepSucceeded' then

@@ -1,3 +1,9 @@
+import type { ApplyReason } from "../errors/ApplyError.ts"
+import type { GenerationReason } from "../errors/GenerationError.ts"
+import type { Reason } from "../errors/PipelineError.ts"
+import type { PullRequestReason } from "../errors/PullRequestError.ts"
+import type { RoutingReason } from "../errors/RoutingError.ts"
+import type { TrackingReason } from "../errors/TrackingError.ts"
 import type { StepName } from "../Status.ts"
 
 /** What happens to what an order made when it does not end well. */
@@ -13,4 +19,150 @@ export const rollbackAfter: Record<StepName, Rollback> = {
   applying: "undo",
   creating_pr: "keep",
   tracking: "keep"
+}
+
+/** What can be done about a failure before the step is given up. */
+export type Action =
+  /** The same again, after a delay of the retry table. */
+  | "retry"
+  /** The next model of the route. */
+  | "next_model"
+  /** The same model, asked for less. */
+  | "smaller_request"
+  /** The same model, shown what was wrong. */
+  | "repair"
+  /** Nothing, until the other side is well again: the order is parked and spends no attempts. */
+  | "wait"
+
+/** Who decides how to go on once the actions are spent. */
+export type Decider = "system" | "client_manager" | "human"
+
+export interface Row {
+  /** In this order, each until it is spent. Then the step fails, and `rollbackAfter` says what is kept. */
+  readonly actions: ReadonlyArray<Action>
+  readonly decides: Decider
+}
+
+/** The reasons that each step can end in. */
+export interface ReasonsByStep {
+  readonly routing: RoutingReason
+  readonly generating: GenerationReason
+  readonly applying: ApplyReason
+  readonly creating_pr: PullRequestReason
+  readonly tracking: TrackingReason
+}
+
+export type TagOf<S extends StepName> = ReasonsByStep[S]["_tag"]
+
+const row = (decides: Decider, ...actions: ReadonlyArray<Action>): Row => ({ actions, decides })
+
+/** Somebody has to change something first. */
+const human = row("human")
+/** The work itself is at fault: whoever ordered it decides. */
+const director = row("client_manager")
+const again = row("human", "retry")
+const againThenWait = row("human", "retry", "wait")
+const wait = row("human", "wait")
+const repair = row("client_manager", "repair")
+const nextModel = row("human", "next_model")
+
+/** What is done about the reasons that any step can meet. */
+const everyStep = {
+  StoreUnavailable: againThenWait,
+  StoreConflict: human,
+  WorkOrderMissing: human,
+  ProjectMissing: human,
+  TimedOut: again,
+  UnexpectedDefect: human
+} as const
+
+const git = {
+  GitFailed: human,
+  RepositoryLocked: again,
+  DiskFull: human
+} as const
+
+const remote = {
+  ...git,
+  RemoteUnreachable: againThenWait,
+  AuthenticationFailed: human,
+  RepositoryMissing: human
+} as const
+
+const money = { BudgetExceeded: wait, UnknownPrice: human } as const
+
+/** What is done about each reason of each step: one row each, and a missing one does not compile. */
+export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: Row } } = {
+  routing: {
+    ...everyStep,
+    ...money,
+    ManagerUnreachable: again,
+    ManagerRejected: director,
+    NoEligibleModel: human,
+    ProjectPaused: wait
+  },
+  generating: {
+    ...everyStep,
+    ...remote,
+    ...money,
+    BaseBranchMissing: human,
+    RateLimited: row("human", "retry", "next_model", "wait"),
+    ProviderOverloaded: row("human", "retry", "next_model", "wait"),
+    ProviderUnavailable: row("human", "retry", "next_model", "wait"),
+    TimedOut: row("human", "next_model"),
+    QuotaExhausted: nextModel,
+    AuthenticationFailed: nextModel,
+    ModelNotFound: nextModel,
+    RequestRejected: nextModel,
+    ContextWindowExceeded: row("client_manager", "smaller_request", "next_model"),
+    OutputTruncated: row("client_manager", "smaller_request", "next_model"),
+    // Asking again for what was declined is neither polite nor useful; another model may see it otherwise.
+    Refused: row("client_manager", "next_model"),
+    MalformedProposal: row("client_manager", "repair", "next_model"),
+    ModelsExhausted: director
+  },
+  applying: {
+    ...everyStep,
+    ...remote,
+    ...money,
+    BaseBranchMissing: human,
+    WorktreeFailed: again,
+    BranchConflict: human,
+    EditorMissing: human,
+    EditorCrashed: again,
+    EditorTimedOut: again,
+    // The model is shown what was wrong with its change, once; an order that brings its own goes back to its author.
+    EditorRejectedEdits: repair,
+    ChecksFailed: repair,
+    OutOfScopeEdit: repair,
+    NoChanges: director,
+    ChangeTooLarge: director,
+    UnsafeEdit: director
+  },
+  creating_pr: {
+    ...everyStep,
+    ...remote,
+    BaseBranchMissing: human,
+    RateLimited: againThenWait,
+    HeadMoved: director,
+    PushRejected: director,
+    PushProtected: human,
+    SecretBlocked: director,
+    PermissionDenied: human,
+    NothingToMerge: director,
+    PullRequestExists: again,
+    PullRequestUnverified: again,
+    ForgeFailed: againThenWait
+  },
+  tracking: {
+    ...everyStep,
+    ...git,
+    OutcomeUnknown: human
+  }
+}
+
+/** What is done about a reason in a step. A reason that the step does not declare is a person's. */
+export const recoveryOf = (step: StepName, reason: Reason): Row => {
+  const rows: Readonly<Record<string, Row>> = recovery[step]
+  return rows[reason._tag] ?? human
 }
