@@ -43,6 +43,15 @@ begin
               'message', f->'failure'->>'message', 'hint', f->'failure'->>'hint'),
             updated_at = moose.now()
         where id = order_id;
+      when 'AttemptFailed' then
+        perform moose.note(order_id, order_run, 'AttemptFailed', f->>'step',
+          (f->'failure'->>'message') || ' (' || (f->>'decision') || ')', null);
+        insert into public.error_events (work_order, run, step, tag, category, severity, failure)
+        values (order_id, order_run, f->>'step', f->'failure'->>'tag', f->'failure'->>'category',
+                f->'failure'->>'severity', f->'failure');
+        insert into public.decision_logs (work_order, run, step, choice, reason, data)
+        values (order_id, order_run, f->>'step', f->>'decision', f->'failure'->>'message',
+                jsonb_build_object('tag', f->'failure'->>'tag'));
       when 'Noted' then
         perform moose.note(order_id, order_run, 'Noted', f->>'step', f->>'message', null);
       when 'BranchPrepared' then

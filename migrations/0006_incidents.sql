@@ -26,8 +26,8 @@ alter table public.work_orders
 
 create index work_orders_waiting on public.work_orders (waiting_for) where waiting_for is not null;
 
--- May an order use these dependencies now? Null: yes. Else which one is down, and when to ask again. Of those that
--- ask once a probe is due, one gets the probe.
+-- May an order use these dependencies now? Answers those it probes, or the one that is down and when to ask again.
+-- Of the orders that ask once a probe is due, one gets it.
 create or replace function moose.admit(p jsonb) returns jsonb
 language plpgsql as $$
 declare
@@ -48,10 +48,12 @@ begin
       where id = i.id;
       continue;
     end if;
-    return jsonb_build_object('dependency', i.dependency, 'tag', i.tag, 'message', i.message,
+    return jsonb_build_object('down', i.dependency, 'tag', i.tag, 'message', i.message,
       'resumeAt', moose.iso(greatest(i.next_probe_at, i.probe_until, moose.now())));
   end loop;
-  return null;
+  return jsonb_build_object('probing', coalesce((
+    select jsonb_agg(dependency order by dependency) from public.incidents
+    where closed_at is null and probe = p->>'workOrderId'), '[]'));
 end
 $$;
 

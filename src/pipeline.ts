@@ -29,9 +29,9 @@ export const layer = Pipeline.toLayer(
     )
     const route = yield* routing(at, undefined)
     const generated = yield* generating(at, route)
-    const change = yield* applying(at, generated)
-    const pullRequest = yield* creatingPr(at, { proposal: generated.proposal, change })
-    return yield* tracking(at, { model: generated.model, change, pullRequest })
+    const { change, proposal } = yield* applying(at, generated)
+    const pullRequest = yield* creatingPr(at, { proposal, change })
+    return yield* tracking(at, { model: generated.model?.model ?? null, change, pullRequest })
   })
 )
 

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { WorkflowEngine } from "effect/workflow"
 import type { ApplyError } from "../src/domain/errors/ApplyError.ts"
@@ -16,6 +16,7 @@ import type { TrackingError } from "../src/domain/errors/TrackingError.ts"
 import type { Fact } from "../src/domain/Fact.ts"
 import { Sha, executionId } from "../src/domain/Ids.ts"
 import { Limits } from "../src/domain/policies/Limits.ts"
+import { retry } from "../src/domain/policies/Retry.ts"
 import { Project } from "../src/domain/Project.ts"
 import { PullRequest } from "../src/domain/PullRequest.ts"
 import { Route } from "../src/domain/Route.ts"
@@ -42,9 +43,19 @@ import {
 
 const evidence = { operation: "test", excerpt: "as told" }
 
+/** Moves the clock until an effect ends, at most two days. */
+const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(effect)
+    for (let tens = 0; tens < 2 * 24 * 6 && fiber.pollUnsafe() === undefined; tens++) {
+      yield* TestClock.adjust("10 minutes")
+    }
+    return yield* Fiber.join(fiber)
+  })
+
 /** Runs the order against a world, with some services replaced. */
 const runIn = <R>(world: World, overrides?: Layer.Layer<R>) =>
-  run(at).pipe(Effect.provide(world.layer(overrides)))
+  run(at).pipe(Effect.provide(world.layer(overrides)), inTime)
 
 /** The real service of a world, but for some methods. */
 const but = {
@@ -228,33 +239,80 @@ describe("a step that fails", () => {
 })
 
 describe("models", () => {
-  it.effect(
-    "the next one is asked when one fails, and only calls that surely cost nothing are cancelled",
-    () =>
-      Effect.gen(function* () {
-        const world = new World()
-        const ask: Proposer["Service"]["ask"] = ({ model }) =>
-          model.model === "gpt-5-mini"
-            ? Effect.fail(new RateLimited({ service: "OpenAI", evidence }))
-            : Effect.succeed(reply)
-        const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
-        assert.strictEqual(ended._tag, "Completed")
-        if (ended._tag !== "Completed") return
-        assert.strictEqual(ended.outcome.model, "gpt-5")
-        assert.deepStrictEqual([...world.reservations.values()], ["cancelled", "settled"])
-      })
-  )
-
-  it.effect("a call whose outcome is unknown is presumed spent", () =>
+  it.effect("one that is busy is asked again, then the next one; what surely cost nothing is cancelled", () =>
     Effect.gen(function* () {
       const world = new World()
+      const ask: Proposer["Service"]["ask"] = ({ model }) =>
+        model.model === "gpt-5-mini"
+          ? Effect.fail(new RateLimited({ service: "OpenAI", evidence }))
+          : Effect.succeed(reply)
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Completed")
+      if (ended._tag !== "Completed") return
+      assert.strictEqual(ended.outcome.model, "gpt-5")
+      const states = [...world.reservations.values()]
+      assert.strictEqual(
+        states.filter((state) => state === "cancelled").length,
+        1 + retry.generating.delays.length
+      )
+      assert.strictEqual(states.at(-1), "settled")
+      const decisions = world.facts.flatMap((fact) => (fact._tag === "AttemptFailed" ? [fact.decision] : []))
+      assert.strictEqual(decisions.at(-1), "next model: gpt-5")
+      assert.isTrue(decisions.slice(0, -1).every((decision) => decision.startsWith("retry in")))
+    })
+  )
+
+  it.effect("a wait that the provider asks for is kept, and never shortened", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const asked: Array<number> = []
+      const ask = () =>
+        Effect.gen(function* () {
+          asked.push(yield* Clock.currentTimeMillis)
+          if (asked.length > 1) return reply
+          return yield* new RateLimited({
+            service: "OpenAI",
+            evidence: { ...evidence, retryAfterMs: 45_000 }
+          })
+        })
+      yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.isAtLeast((asked[1] ?? 0) - (asked[0] ?? 0), 45_000)
+    })
+  )
+
+  it.effect("a call whose outcome is unknown is presumed spent, and an outage is waited out", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const parked = () => world.facts.flatMap((fact) => (fact._tag === "Parked" ? [fact] : []))
+      const ask = () =>
+        Effect.suspend(() =>
+          parked().length < 3
+            ? Effect.fail(new ProviderUnavailable({ model: "gpt-5", evidence }))
+            : Effect.succeed(reply)
+        )
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Completed")
+      const states = [...world.reservations.values()]
+      assert.isTrue(states.slice(0, -1).every((state) => state === "presumed"))
+      assert.deepStrictEqual(
+        parked().map(({ dependency, incident }) => ({ dependency, incident })),
+        Array.from({ length: 3 }, () => ({ dependency: "provider:openai", incident: true }))
+      )
+    })
+  )
+
+  it.effect("an outage that outlasts the order's deadline ends it", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      // The order was submitted at the beginning of time, so most of its day is over.
+      yield* TestClock.setTime(Duration.toMillis(Limits.orderDeadline) - 3_600_000)
       const ask = () => Effect.fail(new ProviderUnavailable({ model: "gpt-5", evidence }))
       const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
       assert.strictEqual(ended._tag, "Failed")
       if (ended._tag !== "Failed") return
       assert.strictEqual(ended.error.reason._tag, "ModelsExhausted")
       assert.strictEqual(ended.error.failure.causes.length, 2)
-      assert.deepStrictEqual([...world.reservations.values()], ["presumed", "presumed"])
+      assert.strictEqual(world.status, "generation_failed")
     })
   )
 
@@ -280,7 +338,11 @@ describe("models", () => {
       const ask = () => Effect.succeed({ ...reply, text: "I would rather not." })
       const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
       assert.strictEqual(ended._tag, "Failed")
-      assert.deepStrictEqual([...world.reservations.values()], ["settled", "settled"])
+      const states = [...world.reservations.values()]
+      assert.deepStrictEqual(
+        states,
+        Array.from({ length: 2 * (1 + Limits.repairRoundsMax) }, () => "settled" as const)
+      )
     })
   )
 })

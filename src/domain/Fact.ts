@@ -34,6 +34,29 @@ export const StepFailed = Schema.TaggedStruct("StepFailed", {
   failure: Failure
 })
 
+/** One attempt of a step failed, and the step goes on: a timeline entry, an error event and a decision. */
+export const AttemptFailed = Schema.TaggedStruct("AttemptFailed", {
+  step: StepName,
+  failure: Failure,
+  /** What is done about it: "retry in 10 s", "next model". */
+  decision: Schema.String
+})
+
+/** The order stops until `resumeAt`, for something that is not its own fault. It spends no attempts meanwhile. */
+export const Parked = Schema.TaggedStruct("Parked", {
+  step: StepName,
+  /** What it waits for: provider:openai, forge, budget:shop. */
+  dependency: Schema.String,
+  tag: Schema.String,
+  message: Schema.String,
+  resumeAt: Schema.DateTimeUtcFromString,
+  /** True when the dependency is down for everybody: one incident, and one probe at a time. */
+  incident: Schema.Boolean
+})
+
+/** A dependency that had an incident has just worked. */
+export const DependencyWorks = Schema.TaggedStruct("DependencyWorks", { dependency: Schema.String })
+
 /** Anything worth a line in the timeline that is none of the above. */
 export const Noted = Schema.TaggedStruct("Noted", { step: StepName, message: Schema.String })
 
@@ -90,6 +113,9 @@ export const Fact = Schema.Union([
   StepStarted,
   StepSucceeded,
   StepFailed,
+  AttemptFailed,
+  Parked,
+  DependencyWorks,
   Noted,
   BranchPrepared,
   ResourceHeld,

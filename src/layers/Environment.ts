@@ -10,6 +10,7 @@ import * as LanguageModelProposer from "./LanguageModelProposer.ts"
 import * as PatchEditor from "./PatchEditor.ts"
 import * as BudgetStore from "./postgres/BudgetStore.ts"
 import * as EmbeddedPostgres from "./postgres/EmbeddedPostgres.ts"
+import * as IncidentsStore from "./postgres/IncidentsStore.ts"
 import * as JournalStore from "./postgres/JournalStore.ts"
 import * as Migrations from "./postgres/Migrations.ts"
 import * as PostgresEngine from "./postgres/PostgresEngine.ts"
@@ -17,6 +18,7 @@ import * as ProjectsStore from "./postgres/ProjectsStore.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
 import * as WorkOrdersStore from "./postgres/WorkOrdersStore.ts"
 import * as RulesManager from "./RulesManager.ts"
+import * as SubprocessChecks from "./SubprocessChecks.ts"
 import { Settings } from "./Settings.ts"
 import * as WorktreeWorkspace from "./WorktreeWorkspace.ts"
 
@@ -68,7 +70,8 @@ export const store = Layer.mergeAll(
   ProjectsStore.layer,
   JournalStore.layerJournal,
   JournalStore.layerResources,
-  BudgetStore.layer
+  BudgetStore.layer,
+  IncidentsStore.layer
 ).pipe(Layer.provideMerge(StoreCall.layerPg))
 
 /** git's `Authorization` header: the forge's token as the password, on the forge's own address only. */
@@ -138,7 +141,9 @@ const models = Layer.unwrap(
 )
 
 /** What the steps reach the world through. */
-export const tools = Layer.mergeAll(models, PatchEditor.layer, workspace).pipe(Layer.provideMerge(forge))
+export const tools = Layer.mergeAll(models, PatchEditor.layer, SubprocessChecks.layer, workspace).pipe(
+  Layer.provideMerge(forge)
+)
 
 /** The store and what it is kept in: enough to submit, look and decide. */
 export const stored = store.pipe(Layer.provideMerge(database))

@@ -1,12 +1,18 @@
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { Change } from "../domain/Change.ts"
-import { ApplyError, NoChanges } from "../domain/errors/ApplyError.ts"
-import { branchName } from "../domain/Ids.ts"
-import type { Proposal } from "../domain/Proposal.ts"
+import { remoteOf } from "../domain/Dependency.ts"
+import { ApplyError, ChecksFailed, NoChanges } from "../domain/errors/ApplyError.ts"
+import { OneModelFailure } from "../domain/errors/GenerationError.ts"
+import type { Reason } from "../domain/errors/PipelineError.ts"
+import { type Sha, branchName } from "../domain/Ids.ts"
+import { recoveryOf } from "../domain/policies/Recovery.ts"
+import { Proposal } from "../domain/Proposal.ts"
 import type { WorkOrder } from "../domain/WorkOrder.ts"
+import { Checks } from "../services/Checks.ts"
 import { CodeEditor } from "../services/CodeEditor.ts"
 import { Workspace } from "../services/Workspace.ts"
 import * as Acquire from "./Acquire.ts"
+import { askModel, goesOn } from "./AskModel.ts"
 import type { Generated } from "./Generating.ts"
 import * as Step from "./Step.ts"
 import { type At, StepContext, record } from "./StepContext.ts"
@@ -28,57 +34,95 @@ const instructions = (order: WorkOrder, proposal: Proposal) =>
     "```"
   ].join("\n\n")
 
-/** Makes the proposal's edits in a worktree of their own and commits them on the order's branch. */
+const isOneModelFailure = Schema.is(OneModelFailure)
+
+/** What was made, and the proposal it was made from: the given one, or the one that mended it. */
+export const Applied = Schema.Struct({ change: Change, proposal: Proposal })
+
+/** One try: a worktree of its own, the edits, the project's checks, the commit. */
+const tryProposal = Effect.fnUntraced(function* (proposal: Proposal, baseSha: Sha) {
+  const { at, order, project, submittedAt } = yield* StepContext
+  const workspace = yield* Workspace
+  const editor = yield* CodeEditor
+  const checks = yield* Checks
+  const attempt = { project, ...at }
+  const where = yield* workspace.locate(attempt)
+
+  const worktree = yield* Acquire.intend("worktree", where.worktree)
+  yield* Acquire.scoped(worktree, {
+    acquire: workspace.openWorktree({ ...attempt, baseBranch: order.baseBranch, baseSha }),
+    release: workspace.closeWorktree(attempt)
+  })
+  const instructionFile = yield* Acquire.intend("instruction_file", where.instructions)
+  yield* Acquire.scoped(instructionFile, {
+    acquire: workspace.writeInstructions({ ...attempt, content: instructions(order, proposal) }),
+    release: workspace.removeInstructions(attempt)
+  })
+
+  const paths = yield* editor.apply({
+    directory: where.worktree,
+    instructions: where.instructions,
+    proposal,
+    filesInScope: order.filesInScope
+  })
+  yield* Effect.forEach(project.checks, (check) => checks.run({ directory: where.worktree, check }), {
+    discard: true
+  })
+
+  const branch = yield* Acquire.intend("branch", branchName(at.workOrderId))
+  const commit = workspace.commit({
+    ...attempt,
+    branch: branch.name,
+    baseSha,
+    paths,
+    message: commitMessage(at, proposal),
+    committedAt: submittedAt
+  })
+  const change = yield* Acquire.kept(
+    branch,
+    Effect.flatMap(commit, (made) => (made === null ? Effect.fail(new NoChanges({})) : Effect.succeed(made))),
+    ({ headSha }) => ({ sha: headSha })
+  )
+  yield* record({ _tag: "BranchPrepared", branch: branch.name, baseSha, headSha: change.headSha })
+  return { change, proposal }
+}, Effect.scoped)
+
+/** What the model is told about its change; a failing check comes with the end of its log. */
+const problemOf = (reason: Reason): string =>
+  reason instanceof ChecksFailed ? `${reason.message}\n\n${reason.log}` : reason.message
+
+/**
+ * Makes the proposal's edits in a worktree of their own, runs the project's checks and commits the change on
+ * the order's branch. A change that does not fit, or fails a check, goes back to its model once.
+ */
 export const applying = Step.make({
   name: "applying",
-  success: Change,
+  success: Applied,
   error: ApplyError,
   fail: (fields) => new ApplyError(fields),
-  summary: ({ files, insertions, deletions, headSha }) =>
+  summary: ({ change: { files, insertions, deletions, headSha } }) =>
     `${headSha.slice(0, 10)} changes ${files.length} ${files.length === 1 ? "file" : "files"}, +${insertions} -${deletions}`,
-  body: Effect.fn("applying")(function* ({ proposal, baseSha }: Generated) {
-    const { at, order, project, submittedAt } = yield* StepContext
+  needs: (_generated: Generated, { project }) => [remoteOf(project)],
+  body: Effect.fn("applying")(function* ({ proposal, baseSha, model }: Generated) {
+    const { order, project } = yield* StepContext
     const workspace = yield* Workspace
-    const editor = yield* CodeEditor
-    const attempt = { project, ...at }
-    const where = yield* workspace.locate(attempt)
-
-    const worktree = yield* Acquire.intend("worktree", where.worktree)
-    yield* Acquire.scoped(worktree, {
-      acquire: workspace.openWorktree({ ...attempt, baseBranch: order.baseBranch, baseSha }),
-      release: workspace.closeWorktree(attempt)
-    })
-    const instructionFile = yield* Acquire.intend("instruction_file", where.instructions)
-    yield* Acquire.scoped(instructionFile, {
-      acquire: workspace.writeInstructions({ ...attempt, content: instructions(order, proposal) }),
-      release: workspace.removeInstructions(attempt)
-    })
-
-    const paths = yield* editor.apply({
-      directory: where.worktree,
-      instructions: where.instructions,
-      proposal,
-      filesInScope: order.filesInScope
-    })
-
-    const branch = yield* Acquire.intend("branch", branchName(at.workOrderId))
-    const change = yield* Acquire.kept(
-      branch,
-      workspace
-        .commit({
-          ...attempt,
-          branch: branch.name,
-          baseSha,
-          paths,
-          message: commitMessage(at, proposal),
-          committedAt: submittedAt
+    return yield* tryProposal(proposal, baseSha).pipe(
+      Effect.catch((reason) =>
+        Effect.gen(function* () {
+          if (model === null || !recoveryOf("applying", reason).actions.includes("repair")) {
+            return yield* Effect.fail(reason)
+          }
+          yield* goesOn(reason, "repair: the model is shown what was wrong with its change")
+          const { baseBranch, filesInScope } = order
+          const snapshot = yield* workspace.snapshot({ project, baseBranch, filesInScope })
+          const problem = problemOf(reason)
+          // A model that cannot help leaves the order where it was: with a change that does not do.
+          const mended = yield* askModel({ model, call: "applying/repair", snapshot, problem }).pipe(
+            Effect.catchIf(isOneModelFailure, () => Effect.fail(reason))
+          )
+          return yield* tryProposal(mended, baseSha)
         })
-        .pipe(
-          Effect.flatMap((made) => (made === null ? Effect.fail(new NoChanges({})) : Effect.succeed(made)))
-        ),
-      ({ headSha }) => ({ sha: headSha })
+      )
     )
-    yield* record({ _tag: "BranchPrepared", branch: branch.name, baseSha, headSha: change.headSha })
-    return change
   })
 })

@@ -1,4 +1,5 @@
 import { Effect, Option, Schema } from "effect"
+import { forgeOf, remoteOf } from "../domain/Dependency.ts"
 import type { Change } from "../domain/Change.ts"
 import { HeadMoved, PullRequestError, PullRequestUnverified } from "../domain/errors/PullRequestError.ts"
 import { Sha } from "../domain/Ids.ts"
@@ -100,6 +101,8 @@ export const creatingPr = Step.make({
     pullRequest === null
       ? "nothing is pushed: the project is in shadow"
       : `#${pullRequest.number} ${pullRequest.url}`,
+  needs: (_publication: Publication, { project }) =>
+    project.mode === "shadow" ? [] : [remoteOf(project), forgeOf(project)],
   body: Effect.fn("creating_pr")(function* (publication: Publication) {
     const { project } = yield* StepContext
     if (project.mode === "shadow") return null

@@ -1,45 +1,50 @@
-import { Array as Arr, Effect, Result, Schema } from "effect"
+import { Array as Arr, Context, Effect, ExecutionPlan, Schema } from "effect"
+import { providerOf, remoteOf } from "../domain/Dependency.ts"
 import {
   GenerationError,
+  type GenerationReason,
+  MalformedProposal,
   ModelsExhausted,
-  OutputTruncated,
-  Refused,
-  OneModelFailure,
-  MalformedProposal
+  OneModelFailure
 } from "../domain/errors/GenerationError.ts"
-import * as Evidence from "../domain/errors/Evidence.ts"
 import { Sha } from "../domain/Ids.ts"
+import { recoveryOf } from "../domain/policies/Recovery.ts"
 import { Proposal } from "../domain/Proposal.ts"
-import type { ModelChoice, Route } from "../domain/Route.ts"
-import { Workspace, type Snapshot } from "../services/Workspace.ts"
-import { paidCall } from "./PaidCall.ts"
-import * as Prompt from "./Prompt.ts"
+import { ModelChoice, type Route } from "../domain/Route.ts"
+import { Workspace } from "../services/Workspace.ts"
+import { askModel, goesOn } from "./AskModel.ts"
 import * as Step from "./Step.ts"
-import { StepContext, record } from "./StepContext.ts"
+import { StepContext } from "./StepContext.ts"
 
 /** A proposal, the commit it was made for, and who made it. */
 export const Generated = Schema.Struct({
   proposal: Proposal,
   baseSha: Sha,
   /** Null when the order brought its own proposal. */
-  model: Schema.NullOr(Schema.String)
+  model: Schema.NullOr(ModelChoice)
 })
 export type Generated = typeof Generated.Type
 
+/** The model whose turn it is, and its place in the route. */
+class CurrentModel extends Context.Service<
+  CurrentModel,
+  { readonly model: ModelChoice; readonly index: number }
+>()("moose/steps/Generating/CurrentModel") {}
+
 const isOneModelFailure = Schema.is(OneModelFailure)
 
-const ask = Effect.fnUntraced(function* (model: ModelChoice, number: number, snapshot: Snapshot) {
-  const { order } = yield* StepContext
-  const reply = yield* paidCall(`generating/${number}`, model, Prompt.render({ order, snapshot }))
-  if (reply.finish === "length") {
-    return yield* new OutputTruncated({ model: model.model, maxOutputTokens: model.maxOutputTokens })
-  }
-  if (reply.finish === "content-filter") {
-    const evidence = Evidence.make({ operation: "ask the model", excerpt: reply.text })
-    return yield* new Refused({ model: model.model, evidence })
-  }
-  return yield* Prompt.parse(reply.text, model.model)
-})
+/** May the next model be asked after this? */
+const passesOn = (reason: GenerationReason): boolean =>
+  isOneModelFailure(reason) && recoveryOf("generating", reason).actions.includes("next_model")
+
+/** One model after the other, best first, until one answers with a proposal. */
+const planFor = ([first, ...rest]: readonly [ModelChoice, ...ReadonlyArray<ModelChoice>]) => {
+  const step = (model: ModelChoice, index: number) => ({
+    provide: Context.make(CurrentModel, { model, index }),
+    while: passesOn
+  })
+  return ExecutionPlan.make(step(first, 0), ...rest.map((model, index) => step(model, index + 1)))
+}
 
 const summaryCharactersMax = 100
 
@@ -51,6 +56,12 @@ const firstSentence = (text: string): string => {
     : `${sentence.slice(0, summaryCharactersMax - 1)}…`
 }
 
+const nobody = new MalformedProposal({
+  model: "none",
+  problem: "the route names no model to ask",
+  excerpt: ""
+})
+
 /** Asks a model for a proposal, then the next one if that fails; or takes the order's own. */
 export const generating = Step.make({
   name: "generating",
@@ -59,7 +70,7 @@ export const generating = Step.make({
   fail: (fields) => new GenerationError(fields),
   summary: ({ proposal, model }) => {
     const count = proposal.edits.length
-    return `${model ?? "the work order itself"} proposes ${count} ${count === 1 ? "edit" : "edits"}: ${firstSentence(proposal.summary)}`
+    return `${model?.model ?? "the work order itself"} proposes ${count} ${count === 1 ? "edit" : "edits"}: ${firstSentence(proposal.summary)}`
   },
   body: Effect.fn("generating")(function* (route: Route) {
     const { order, project } = yield* StepContext
@@ -69,19 +80,35 @@ export const generating = Step.make({
     const { baseSha } = snapshot
     if (order.proposal !== undefined) return { proposal: order.proposal, baseSha, model: null }
 
+    const [first, ...rest] = route.models
+    if (first === undefined) return yield* Effect.fail(nobody)
     const failures: Array<OneModelFailure> = []
-    for (const [index, model] of route.models.entries()) {
-      const answer = yield* Effect.result(ask(model, index + 1, snapshot))
-      if (Result.isSuccess(answer)) return { proposal: answer.success, baseSha, model: model.model }
-      if (!isOneModelFailure(answer.failure)) return yield* Effect.fail(answer.failure)
-      failures.push(answer.failure)
-      yield* record({ _tag: "Noted", step: "generating", message: answer.failure.message })
-    }
-    // A single failure says more under its own name.
-    if (Arr.isArrayNonEmpty(failures) && failures.length > 1) return yield* new ModelsExhausted({ failures })
-    return yield* Effect.fail(
-      failures[0] ??
-        new MalformedProposal({ model: "none", problem: "the route names no model to ask", excerpt: "" })
+    const ask = Effect.gen(function* () {
+      const { model, index } = yield* CurrentModel
+      const next = route.models[index + 1]
+      return yield* askModel({ model, call: `generating/${index + 1}`, snapshot }).pipe(
+        Effect.map((proposal) => ({ proposal, baseSha, model })),
+        Effect.tapError((reason) => {
+          if (!isOneModelFailure(reason)) return Effect.void
+          failures.push(reason)
+          return next !== undefined && passesOn(reason)
+            ? goesOn(reason, `next model: ${next.model}`)
+            : Effect.void
+        })
+      )
+    })
+    return yield* Effect.withExecutionPlan(ask, planFor([first, ...rest])).pipe(
+      // A single failure says more under its own name.
+      Effect.mapError((reason) =>
+        failures.length > 1 && Arr.isArrayNonEmpty(failures) && isOneModelFailure(reason)
+          ? new ModelsExhausted({ failures })
+          : reason
+      )
     )
-  })
+  }),
+  needs: ({ models }: Route, { order, project }) => [
+    remoteOf(project),
+    ...(order.proposal === undefined ? new Set(models.map(providerOf)) : [])
+  ],
+  handled: (reason) => isOneModelFailure(reason) || reason._tag === "ModelsExhausted"
 })

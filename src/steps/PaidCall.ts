@@ -42,6 +42,7 @@ const close = Effect.fnUntraced(function* (
  */
 export const paidCall = (
   call: string,
+  category: "generating" | "repair",
   model: ModelChoice,
   request: { readonly system: string; readonly prompt: string }
 ) =>
@@ -63,7 +64,7 @@ export const paidCall = (
         budget.reserve({
           ...at,
           call,
-          category: "generating",
+          category,
           model: model.model,
           amount: Prices.worstCase(model, request.system + request.prompt)
         }),

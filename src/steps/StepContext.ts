@@ -17,6 +17,10 @@ export class StepContext extends Context.Service<
   {
     readonly at: At
     readonly step: StepName
+    /** Which try of the step's body this is, from 1. */
+    readonly attempt: number
+    /** How often the order has waited in this step already. */
+    readonly waits: number
     readonly order: WorkOrder
     readonly project: Project
     /** When the order was submitted, seconds since 1970: the date of every commit made for it. */

@@ -231,6 +231,7 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
   NoChanges: new NoChanges({}),
   ChangeTooLarge: new ChangeTooLarge({ bytes: 12_000_000, limit: 8_388_608 }),
   ChecksFailed: new ChecksFailed({
+    log: "not ok 1 - adds up\n  expected: 3\n  actual: 4",
     check: "test",
     evidence: git("npm test", 1, "1 failing: discount is not applied twice")
   }),

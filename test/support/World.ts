@@ -15,8 +15,10 @@ import { Usd } from "../../src/domain/Usd.ts"
 import { WorkOrder, WorkOrderView } from "../../src/domain/WorkOrder.ts"
 import * as pipeline from "../../src/pipeline.ts"
 import { Budget } from "../../src/services/Budget.ts"
+import { Checks } from "../../src/services/Checks.ts"
 import { CodeEditor } from "../../src/services/CodeEditor.ts"
 import { GitHub } from "../../src/services/GitHub.ts"
+import { Incidents } from "../../src/services/Incidents.ts"
 import { Manager } from "../../src/services/Manager.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
@@ -188,6 +190,7 @@ export class World {
           }),
         list: () => Effect.sync(() => [...this.resources.values()])
       }),
+      Layer.succeed(Incidents, { admit: () => Effect.succeed({ probing: [] }) }),
       Layer.succeed(Budget, {
         check: () => this.called("Budget.check", undefined),
         reserve: ({ call, ...input }) =>
@@ -201,6 +204,7 @@ export class World {
       }),
       Layer.succeed(Manager, { route: () => this.called("Manager.route", route) }),
       Layer.succeed(Proposer, { ask: ({ model }) => this.called(`Proposer.ask ${model.model}`, reply) }),
+      Layer.succeed(Checks, { run: ({ check }) => this.called(`Checks.run ${check.name}`, undefined) }),
       Layer.succeed(CodeEditor, { apply: () => this.called("CodeEditor.apply", ["src/a.js"]) }),
       Layer.succeed(Workspace, {
         snapshot: () => this.called("Workspace.snapshot", { baseSha, paths: ["src/a.js"], files: [] }),

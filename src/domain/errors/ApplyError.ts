@@ -82,6 +82,8 @@ export class ChangeTooLarge extends Schema.TaggedError<ChangeTooLarge>()("Change
 /** A project check failed after the edit. */
 export class ChecksFailed extends Schema.TaggedError<ChecksFailed>()("ChecksFailed", {
   check: Schema.String,
+  /** The end of what it printed, for the one who mends the change. */
+  log: Schema.String,
   evidence
 }) {
   override get message() {

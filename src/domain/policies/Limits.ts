@@ -111,6 +111,27 @@ export const Limits = {
   /** How long a migration waits for any lock, that of another process's migration included. */
   migrationLock: Duration.minutes(2),
 
+  /** The longest an order may take, its waits included, counted from when it was submitted. */
+  orderDeadline: Duration.hours(24),
+  /** How long an order waits for a dependency that says nothing of its own: this, doubling, up to the longest. */
+  parkFirst: Duration.seconds(30),
+  parkLongest: Duration.minutes(10),
+  /** How long an order that probes a dependency is believed to be trying. */
+  probe: Duration.minutes(10),
+  /** How often a model is shown what was wrong with its answer, or asked for less, before the next one is asked. */
+  repairRoundsMax: 2,
+  /** A project's checks: what is kept of their output. */
+  checkLogBytesMax: 64 * 1024,
+  checkLogShownCharactersMax: 8_000,
+  /** What must be free where worktrees are made, before anything is paid for. */
+  diskFreeBytesMin: 256 * 1024 * 1024,
+  /** A circuit opens after so many failures in a row, and lets a probe through after this. */
+  circuitFailures: 5,
+  circuitOpen: Duration.seconds(30),
+  /** Calls of one dependency that one process makes at once. */
+  callsAtOnce: 16,
+  managerCall: Duration.seconds(10),
+
   /** How often a person's view of an order is refreshed, and the longest a command looks on. */
   progressPoll: Duration.millis(100),
   follow: Duration.hours(4),

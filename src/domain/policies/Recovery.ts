@@ -119,7 +119,8 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     // Asking again for what was declined is neither polite nor useful; another model may see it otherwise.
     Refused: row("client_manager", "next_model"),
     MalformedProposal: row("client_manager", "repair", "next_model"),
-    ModelsExhausted: director
+    // Waited out only when every one of the failures would be.
+    ModelsExhausted: row("client_manager", "wait")
   },
   applying: {
     ...everyStep,

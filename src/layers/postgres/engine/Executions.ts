@@ -149,7 +149,8 @@ export const make = Effect.fnUntraced(function* (options: {
         yield* Deferred.await(previous.done)
       }
       const result = yield* driveToEnd(run)
-      if (result === undefined && run.lost === "unavailable") yield* giveBack(run.claim, pauseMs(run.claim.fence))
+      if (result === undefined && run.lost === "unavailable")
+        yield* giveBack(run.claim, pauseMs(run.claim.fence))
       if (result === undefined && run.lost === "leaving") yield* giveBack(run.claim, 0)
       return result
     }).pipe(
@@ -182,7 +183,10 @@ export const make = Effect.fnUntraced(function* (options: {
       const head = yield* EngineStore.readClaimedHead(json)
       const run = yield* read(json)
       if (run === undefined || registrations.get(run.registration.workflow._tag) !== run.registration) {
-        yield* giveBack({ execution: head.id, runner: options.runnerId, fence: head.fence }, pauseMs(head.fence))
+        yield* giveBack(
+          { execution: head.id, runner: options.runnerId, fence: head.fence },
+          pauseMs(head.fence)
+        )
         return undefined
       }
       const previous = runs.get(head.id)

@@ -1,0 +1,103 @@
+import { Effect, Result } from "effect"
+import { providerOf } from "../domain/Dependency.ts"
+import * as Evidence from "../domain/errors/Evidence.ts"
+import { MalformedProposal, OutputTruncated, Refused } from "../domain/errors/GenerationError.ts"
+import type { Reason } from "../domain/errors/PipelineError.ts"
+import { Limits } from "../domain/policies/Limits.ts"
+import { recoveryOf } from "../domain/policies/Recovery.ts"
+import type { ModelChoice } from "../domain/Route.ts"
+import type { ModelReply } from "../services/Proposer.ts"
+import type { Snapshot } from "../services/Workspace.ts"
+import * as Failures from "./Failures.ts"
+import { paidCall } from "./PaidCall.ts"
+import * as Prompt from "./Prompt.ts"
+import { retrying } from "./Retrying.ts"
+import { StepContext, record } from "./StepContext.ts"
+
+/** Writes down that something failed and what is done about it, with the step's result. */
+export const goesOn = Effect.fnUntraced(function* (reason: Reason, decision: string) {
+  const { at, step } = yield* StepContext
+  const failure = yield* Failures.describe(at, step, reason)
+  yield* record({ _tag: "AttemptFailed", step, failure, decision })
+})
+
+const read = Effect.fnUntraced(function* (reply: ModelReply, { model, maxOutputTokens }: ModelChoice) {
+  if (reply.finish === "length") return yield* new OutputTruncated({ model, maxOutputTokens })
+  if (reply.finish === "content-filter") {
+    return yield* new Refused({
+      model,
+      evidence: Evidence.make({ operation: "ask the model", excerpt: reply.text })
+    })
+  }
+  return yield* Prompt.parse(reply.text, model)
+})
+
+/** Half of the files that were shown, the first ones: they are what the order names. */
+const smaller = (snapshot: Snapshot): Snapshot => ({
+  ...snapshot,
+  files: snapshot.files.slice(0, Math.ceil(snapshot.files.length / 2)),
+  paths: snapshot.paths.slice(0, Math.ceil(snapshot.paths.length / 2))
+})
+
+interface Question {
+  readonly snapshot: Snapshot
+  readonly problem: string | undefined
+}
+
+/** The next question after a failure that the table says can be put right by asking otherwise. */
+const askOtherwise = (
+  question: Question,
+  failure: Reason,
+  step: "generating" | "applying"
+): { readonly decision: string; readonly question: Question } | undefined => {
+  const { actions } = recoveryOf(step, failure)
+  if (actions.includes("repair")) {
+    const problem = failure instanceof MalformedProposal ? failure.problem : failure.message
+    return { decision: "repair: the model is shown what was wrong", question: { ...question, problem } }
+  }
+  if (!actions.includes("smaller_request")) return undefined
+  const problem =
+    failure instanceof OutputTruncated
+      ? "Your answer was cut off at the output limit. Make the smallest change that fulfils the order, with search and replace instead of whole files."
+      : question.problem
+  return { decision: "smaller request", question: { snapshot: smaller(question.snapshot), problem } }
+}
+
+/**
+ * Asks one model until it answers with a proposal: repeats what may pass by itself, shows it what was wrong
+ * with its answer, asks for less when it was too much; each within bounds. Every call is paid for and is a
+ * journal entry of its own, named after `call`.
+ */
+export const askModel = Effect.fnUntraced(function* (options: {
+  readonly model: ModelChoice
+  readonly call: string
+  readonly snapshot: Snapshot
+  /** Why a change that was made already could not be used. */
+  readonly problem?: string
+}) {
+  const { order, attempt } = yield* StepContext
+  const { model } = options
+  let calls = 0
+  let question: Question = { snapshot: options.snapshot, problem: options.problem }
+  for (let round = 0; ; round++) {
+    const request = Prompt.render({
+      order,
+      snapshot: question.snapshot,
+      ...(question.problem === undefined ? {} : { problem: question.problem })
+    })
+    const category = question.problem === undefined ? "generating" : "repair"
+    const answer = yield* retrying({
+      key: providerOf(model),
+      attempt: () => paidCall(`${options.call}/${attempt}/${++calls}`, category, model, request)
+    }).pipe(
+      Effect.flatMap((reply) => read(reply, model)),
+      Effect.result
+    )
+    if (Result.isSuccess(answer)) return answer.success
+    const again =
+      round < Limits.repairRoundsMax ? askOtherwise(question, answer.failure, "generating") : undefined
+    if (again === undefined) return yield* Effect.fail(answer.failure)
+    yield* goesOn(answer.failure, again.decision)
+    question = again.question
+  }
+})
