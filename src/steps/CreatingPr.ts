@@ -41,7 +41,15 @@ const publish = Effect.fnUntraced(function* (change: Change) {
     if (found !== null && !ours.includes(found)) {
       return yield* new HeadMoved({ branch, expected: ours.at(-1) ?? null, found })
     }
-    yield* workspace.push({ project, change, expected: found })
+    yield* workspace.push({ project, change, expected: found }).pipe(
+      // A push whose reply was lost looks like any other failure. What the branch holds tells them apart.
+      Effect.catch((reason) =>
+        Effect.flatMap(
+          Effect.orElseSucceed(workspace.remoteHead({ project, branch }), () => null),
+          (head) => (head === headSha ? Effect.void : Effect.fail(reason))
+        )
+      )
+    )
   }
   const head = yield* workspace.remoteHead({ project, branch })
   if (head !== headSha) {
