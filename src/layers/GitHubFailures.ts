@@ -9,6 +9,8 @@ import {
   RemoteUnreachable,
   RepositoryMissing
 } from "../domain/errors/Reasons.ts"
+import { conditionOf } from "./classifiers/Condition.ts"
+import { classifier } from "./classifiers/GitHub.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 
 /** What was asked, as failures name it. */
@@ -110,7 +112,12 @@ const evidenceOf = (call: Call, answer: Answer, waitMs?: number) =>
     operation: call.operation,
     excerpt: excerptOf(answer),
     httpStatus: answer.status,
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs })
+    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
+    ...conditionOf(classifier, call.operation, {
+      status: answer.status,
+      headers: answer.headers,
+      body: typeof answer.data === "string" ? answer.data : JSON.stringify(answer.data)
+    })
   })
 
 /** An answer that is not the one hoped for, by its status, its headers and the structure of its body. */
@@ -157,7 +164,12 @@ export const fromUndecodable = (call: Call, answer: Answer, error: Schema.Schema
     evidence: Evidence.make({
       operation: call.operation,
       excerpt: `${typeof answer.data === "string" ? excerptOf(answer) : "the body"} is not what was asked for: ${error.message}`,
-      httpStatus: answer.status
+      httpStatus: answer.status,
+      ...conditionOf(classifier, call.operation, {
+        status: answer.status,
+        headers: answer.headers,
+        body: typeof answer.data === "string" ? answer.data : ""
+      })
     })
   })
 
@@ -181,5 +193,9 @@ const describe = (cause: unknown): string => {
 export const fromConnection = (call: Call, cause: unknown) =>
   new RemoteUnreachable({
     remote: call.service,
-    evidence: Evidence.make({ operation: call.operation, excerpt: describe(cause) })
+    evidence: Evidence.make({
+      operation: call.operation,
+      excerpt: describe(cause),
+      ...conditionOf(classifier, call.operation, cause)
+    })
   })

@@ -1,9 +1,13 @@
 import { Schema } from "effect"
+import { Meaning } from "./Failure.ts"
 
 /** Longest piece of foreign output that is kept with a failure, in characters. */
 export const excerptCharactersMax = 500
 /** How much of a foreign text is searched for secrets; what comes after it is dropped. */
 const searchedCharactersMax = 64 * 1024
+
+/** What a classifier made of the raw evidence: finer than the reason, and what `policies/Meaning.ts` goes by. */
+const Condition = Schema.Struct({ tag: Schema.String, ...Meaning.fields })
 
 const Cause = Schema.Defect({ includeStack: true })
 
@@ -18,6 +22,7 @@ export const Evidence = Schema.Struct({
   sqlState: Schema.optionalKey(Schema.String),
   /** How long the other side asked us to wait. */
   retryAfterMs: Schema.optionalKey(Schema.Int),
+  condition: Schema.optionalKey(Condition),
   cause: Schema.optionalKey(Cause)
 })
 export type Evidence = typeof Evidence.Type

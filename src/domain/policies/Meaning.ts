@@ -1,6 +1,8 @@
 import type { Meaning } from "../errors/Failure.ts"
 import type { Reason } from "../errors/PipelineError.ts"
 
+const unrecognised = "Unrecognised"
+
 type Row = Meaning
 
 const row = (
@@ -417,5 +419,13 @@ const rows: Record<Reason["_tag"], Row> = {
   )
 }
 
-/** What a reason means. */
-export const meaningOf = (reason: Reason): Meaning => rows[reason._tag]
+/**
+ * What a reason means. Where a classifier recognised the evidence, what it found decides, because one reason has
+ * many causes; else the reason's own row. A failure that nobody recognised keeps the row's cautious answer.
+ */
+export const meaningOf = (reason: Reason): Meaning => {
+  const condition = "evidence" in reason ? reason.evidence.condition : undefined
+  if (condition === undefined || condition.tag === unrecognised) return rows[reason._tag]
+  const { category, blame, severity, retryable, sideEffect, hint } = condition
+  return { category, blame, severity, retryable, sideEffect, hint }
+}

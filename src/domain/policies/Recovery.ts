@@ -77,7 +77,8 @@ const everyStep = {
 } as const
 
 const git = {
-  GitFailed: human,
+  // Repeated only where the evidence says that it may pass: Meaning.ts.
+  GitFailed: again,
   RepositoryLocked: again,
   DiskFull: human
 } as const
@@ -146,7 +147,7 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     BaseBranchMissing: human,
     RateLimited: againThenWait,
     HeadMoved: director,
-    PushRejected: director,
+    PushRejected: row("client_manager", "retry"),
     PushProtected: human,
     SecretBlocked: director,
     PermissionDenied: human,

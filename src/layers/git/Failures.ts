@@ -9,6 +9,8 @@ import {
   RepositoryMissing,
   type TimedOut
 } from "../../domain/errors/Reasons.ts"
+import { conditionOf } from "../classifiers/Condition.ts"
+import { classifier } from "../classifiers/Git.ts"
 import { shown } from "./Names.ts"
 
 /**
@@ -39,7 +41,14 @@ export const evidenceOf = (end: GitEnd, first = ""): Evidence.Evidence => {
     operation: end.operation,
     excerpt: said === "" ? silence : said,
     ...(end.exitCode === null ? {} : { exitCode: end.exitCode }),
-    ...(httpStatus === undefined ? {} : { httpStatus })
+    ...(httpStatus === undefined ? {} : { httpStatus }),
+    ...conditionOf(classifier, end.operation.replace(/^git /, ""), {
+      exitCode: end.exitCode,
+      signal: end.signal,
+      stderr: end.stderr,
+      // The remote's answer for the ref, as `--porcelain` prints it.
+      stdout: first === "" ? "" : `!\tHEAD:refs/heads/branch\t${first}`
+    })
   })
 }
 
