@@ -35,6 +35,7 @@ export const blamed = (
     case "ModelsExhausted":
       return Option.fromUndefinedOr(provider)
     case "RateLimited":
+    case "CircuitOpen":
       return step === "generating" || step === "applying"
         ? Option.fromUndefinedOr(provider)
         : Option.some(forgeOf(project))

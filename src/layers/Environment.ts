@@ -6,6 +6,8 @@ import * as pipeline from "../pipeline.ts"
 import * as LocalForge from "./forge/LocalForge.ts"
 import * as GitCli from "./GitCli.ts"
 import * as GitHubRest from "./GitHubRest.ts"
+import * as Guarded from "./Guarded.ts"
+import * as HttpManager from "./HttpManager.ts"
 import * as LanguageModelProposer from "./LanguageModelProposer.ts"
 import * as PatchEditor from "./PatchEditor.ts"
 import * as BudgetStore from "./postgres/BudgetStore.ts"
@@ -89,6 +91,9 @@ export const localForge = Layer.unwrap(
   Effect.map(home, (directory) => LocalForge.layer({ directory: `${directory}/forge` }))
 )
 
+/** The forge's REST API, left alone for a while when it is down. */
+const rest = (options: GitHubRest.Options) => Guarded.gitHub.pipe(Layer.provide(GitHubRest.layer(options)))
+
 /** GitHub, for which a token is needed, or the forge that Moose brings along: the same REST API either way. */
 export const forge = Layer.unwrap(
   Effect.gen(function* () {
@@ -100,16 +105,13 @@ export const forge = Layer.unwrap(
         Option.exists(parseRepositoryUrl(remoteUrl), (it) => it.host === host)
       const authorization = (remoteUrl: string) =>
         githubToken !== undefined && isForge(remoteUrl) ? basic(githubToken) : undefined
-      return Layer.merge(
-        GitHubRest.layer({ apiUrl: githubApiUrl, token: githubToken }),
-        GitCli.layer({ authorization })
-      )
+      return Layer.merge(rest({ apiUrl: githubApiUrl, token: githubToken }), GitCli.layer({ authorization }))
     }
     return Layer.unwrap(
       Effect.map(LocalForge.LocalForge, ({ url, token }) => {
         const authorization = (remoteUrl: string) =>
           remoteUrl.startsWith(`${url}/`) ? basic(token) : undefined
-        return Layer.merge(GitHubRest.layer({ apiUrl: url, token }), GitCli.layer({ authorization }))
+        return Layer.merge(rest({ apiUrl: url, token }), GitCli.layer({ authorization }))
       })
     ).pipe(Layer.provideMerge(localForge))
   })
@@ -117,9 +119,10 @@ export const forge = Layer.unwrap(
 
 const workspace = Layer.unwrap(Effect.map(home, (directory) => WorktreeWorkspace.layer({ directory })))
 
+/** The models that a key is set for, each left alone for a while when it is down; and who chooses between them. */
 const models = Layer.unwrap(
   Effect.gen(function* () {
-    const { openaiApiKey, openaiBaseUrl, model } = yield* Settings
+    const { openaiApiKey, openaiBaseUrl, model, managerUrl } = yield* Settings
     const openai =
       openaiApiKey === undefined
         ? {}
@@ -130,12 +133,13 @@ const models = Layer.unwrap(
             }
           }
     const offline = openaiApiKey === undefined
+    const providers = [offline ? "offline" : "openai"] as const
+    const rules = RulesManager.layer({ providers, ...(model === undefined ? {} : { model }) })
     return Layer.merge(
-      LanguageModelProposer.layer({ ...openai, offline }),
-      RulesManager.layer({
-        providers: [offline ? "offline" : "openai"],
-        ...(model === undefined ? {} : { model })
-      })
+      Guarded.proposer.pipe(Layer.provide(LanguageModelProposer.layer({ ...openai, offline }))),
+      managerUrl === undefined
+        ? rules
+        : HttpManager.layer({ url: managerUrl, providers }).pipe(Layer.provide(rules))
     )
   })
 )

@@ -47,6 +47,9 @@ export const layer: Layer.Layer<CodeEditor, never, FileSystem.FileSystem | Path.
       return changes.map((change) => change.path).toSorted()
     })
 
-    return CodeEditor.of({ apply })
+    // It is part of this program.
+    const ready = Effect.fn("CodeEditor.ready")((_: Input<typeof CodeEditorContract, "ready">) => Effect.void)
+
+    return CodeEditor.of({ ready, apply })
   })
 )

@@ -17,6 +17,7 @@ const config = Config.all({
   openaiApiKey: optional(Config.Redacted("OPENAI_API_KEY")),
   openaiBaseUrl: optional(Config.String("OPENAI_BASE_URL")),
   model: optional(Config.NonEmptyString("MOOSE_MODEL")),
+  managerUrl: optional(Config.URL("MANAGER_URL")),
   editor: Config.Literals(["built-in"], "MOOSE_EDITOR").pipe(Config.withDefault("built-in")),
   slots: Config.Int("MOOSE_SLOTS").pipe(Config.withDefault(Limits.runnerSlots))
 })
@@ -30,6 +31,8 @@ export interface SettingsShape {
   readonly openaiApiKey: Redacted.Redacted<string> | undefined
   readonly openaiBaseUrl: string | undefined
   readonly model: string | undefined
+  /** Who is asked which models to use; the built-in rules when nothing is set, and when it does not answer. */
+  readonly managerUrl: URL | undefined
   readonly editor: "built-in"
   readonly slots: number
 }
@@ -56,6 +59,7 @@ export const layerEmbedded = Layer.effect(
     openaiApiKey: undefined,
     openaiBaseUrl: undefined,
     model: undefined,
+    managerUrl: undefined,
     editor: "built-in" as const,
     slots: Limits.runnerSlots
   }))

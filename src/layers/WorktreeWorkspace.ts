@@ -8,6 +8,7 @@ import { Limits } from "../domain/policies/Limits.ts"
 import type { Input } from "../services/Contract.ts"
 import { Git } from "../services/Git.ts"
 import { Workspace, type WorkspaceContract } from "../services/Workspace.ts"
+import { freeBytes } from "./DiskSpace.ts"
 import { fileReason } from "./git/Failures.ts"
 import { chooseFiles, choosePaths } from "./git/PromptFiles.ts"
 
@@ -24,7 +25,11 @@ const worktreeFailed = (path: string, operation: string, excerpt: string): Workt
  * `worktrees/<project>/<order>-<run>` a checkout of it, `instructions/<order>-<run>.md` what an outside
  * editor is told.
  */
-export const layer = (options: { readonly directory: string }) =>
+export const layer = (options: {
+  readonly directory: string
+  /** What must be free for work to begin; `Limits.diskFreeBytesMin` when nothing is said. */
+  readonly freeBytesMin?: number
+}) =>
   Layer.effect(
     Workspace,
     Effect.gen(function* () {
@@ -32,6 +37,8 @@ export const layer = (options: { readonly directory: string }) =>
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
       const root = path.resolve(options.directory)
+
+      const freeBytesMin = options.freeBytesMin ?? Limits.diskFreeBytesMin
 
       const mirrorOf = (project: Project) => path.join(root, "mirrors", `${project.id}.git`)
 
@@ -44,6 +51,17 @@ export const layer = (options: { readonly directory: string }) =>
         Effect.mapError(fs.exists(target), (error) => fileReason(operation, target, error))
 
       const locate = Effect.fn("Workspace.locate")((input: In<"locate">) => Effect.succeed(placesOf(input)))
+
+      const ready = Effect.fn("Workspace.ready")(function* ({ project }: In<"ready">) {
+        const operation = "make a folder for worktrees"
+        const directory = path.join(root, "worktrees", project.id)
+        yield* fs.makeDirectory(directory, { recursive: true }).pipe(
+          // A file system that was mounted read-only after an error looks well until it is written to.
+          Effect.andThen(fs.access(directory, { writable: true })),
+          Effect.mapError((error) => fileReason(operation, directory, error))
+        )
+        return { freeBytes: yield* freeBytes(directory, freeBytesMin) }
+      })
 
       const snapshot = Effect.fn("Workspace.snapshot")(function* (input: In<"snapshot">) {
         const { project, baseBranch, filesInScope } = input
@@ -209,6 +227,7 @@ export const layer = (options: { readonly directory: string }) =>
       })
 
       return Workspace.of({
+        ready,
         snapshot,
         locate,
         openWorktree,

@@ -1,10 +1,12 @@
 import { Context, Schema } from "effect"
-import { editorReasons } from "../domain/errors/ApplyError.ts"
+import { EditorMissing, editorReasons } from "../domain/errors/ApplyError.ts"
 import { DiskFull } from "../domain/errors/Reasons.ts"
 import { Proposal, RepositoryPath } from "../domain/Proposal.ts"
 import type { Service } from "./Contract.ts"
 
 export const CodeEditorContract = {
+  /** Can edits be made at all? Fails when the program that makes them is not there. */
+  ready: { input: Schema.Struct({}), output: Schema.Void, failure: EditorMissing },
   /**
    * Makes a proposal's edits in a worktree, or none of them. Refuses by name an edit outside
    * `filesInScope` (empty: anywhere), outside the worktree, through a symbolic link, or into `.git`.

@@ -2,6 +2,7 @@ import { Context, Schema } from "effect"
 import {
   AuthenticationFailed,
   BaseBranchMissing,
+  CircuitOpen,
   PermissionDenied,
   RateLimited,
   RemoteUnreachable,
@@ -19,6 +20,7 @@ const everyCall = [
   PermissionDenied,
   RepositoryMissing,
   RateLimited,
+  CircuitOpen,
   ForgeFailed,
   TimedOut
 ] as const

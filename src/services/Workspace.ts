@@ -19,6 +19,15 @@ export type Snapshot = typeof Snapshot.Type
 const Attempt = Schema.Struct({ project: Project, workOrderId: WorkOrderId, run: Run })
 
 export const WorkspaceContract = {
+  /**
+   * Can worktrees of this project be made? Answers what is free where they are; DiskFull when that is less than
+   * `Limits.diskFreeBytesMin`.
+   */
+  ready: {
+    input: Schema.Struct({ project: Project }),
+    output: Schema.Struct({ freeBytes: Schema.Int }),
+    failure: Schema.Union(gitReasons)
+  },
   /** Brings the mirror up to date and reads what is in scope at the tip of the base branch. */
   snapshot: {
     input: Schema.Struct({

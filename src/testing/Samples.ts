@@ -40,6 +40,7 @@ import {
   AuthenticationFailed,
   BaseBranchMissing,
   BudgetExceeded,
+  CircuitOpen,
   DiskFull,
   GitFailed,
   PermissionDenied,
@@ -159,6 +160,14 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
       httpStatus: 403,
       retryAfterMs: 60_000,
       excerpt: "You have exceeded a secondary rate limit"
+    })
+  }),
+  CircuitOpen: new CircuitOpen({
+    dependency: "provider:openai/gpt-5-mini",
+    evidence: Evidence.make({
+      operation: "call provider:openai/gpt-5-mini",
+      retryAfterMs: 30_000,
+      excerpt: "5 calls in a row failed, the last: The provider of gpt-5-mini is overloaded"
     })
   }),
   RepositoryMissing: new RepositoryMissing({

@@ -4,6 +4,7 @@ import { Change } from "../../src/domain/Change.ts"
 import { ProjectMissing, WorkOrderMissing } from "../../src/domain/errors/Reasons.ts"
 import type { Fact } from "../../src/domain/Fact.ts"
 import { ProjectId, Run, Sha, WorkOrderId, branchName } from "../../src/domain/Ids.ts"
+import { Limits } from "../../src/domain/policies/Limits.ts"
 import { find } from "../../src/domain/policies/Prices.ts"
 import { Project } from "../../src/domain/Project.ts"
 import { Proposal } from "../../src/domain/Proposal.ts"
@@ -205,8 +206,12 @@ export class World {
       Layer.succeed(Manager, { route: () => this.called("Manager.route", route) }),
       Layer.succeed(Proposer, { ask: ({ model }) => this.called(`Proposer.ask ${model.model}`, reply) }),
       Layer.succeed(Checks, { run: ({ check }) => this.called(`Checks.run ${check.name}`, undefined) }),
-      Layer.succeed(CodeEditor, { apply: () => this.called("CodeEditor.apply", ["src/a.js"]) }),
+      Layer.succeed(CodeEditor, {
+        ready: () => Effect.void,
+        apply: () => this.called("CodeEditor.apply", ["src/a.js"])
+      }),
       Layer.succeed(Workspace, {
+        ready: () => Effect.succeed({ freeBytes: Limits.diskFreeBytesMin }),
         snapshot: () => this.called("Workspace.snapshot", { baseSha, paths: ["src/a.js"], files: [] }),
         locate: () => Effect.succeed({ worktree: "/w/order-1-1", instructions: "/i/order-1-1.md" }),
         openWorktree: () => this.called("Workspace.openWorktree", baseSha),
@@ -214,7 +219,8 @@ export class World {
         writeInstructions: () => this.called("Workspace.writeInstructions", undefined),
         removeInstructions: () => this.called("Workspace.removeInstructions", true),
         commit: () => this.called("Workspace.commit", change),
-        remoteHead: () => Effect.sync(() => this.remoteHead),
+        remoteHead: ({ branch: asked }) =>
+          Effect.sync(() => (asked === this.order.baseBranch ? baseSha : this.remoteHead)),
         push: () =>
           Effect.sync(() => {
             this.calls.push("Workspace.push")
@@ -225,6 +231,7 @@ export class World {
           this.called(`Workspace.dropBranch${quarantine ? " into quarantine" : ""}`, headSha)
       }),
       Layer.mock(GitHub, {
+        getRepository: () => Effect.succeed({ defaultBranch: "main", canPush: true }),
         findPullRequests: () => this.called("GitHub.findPullRequests", []),
         createPullRequest: () => this.called("GitHub.createPullRequest", pullRequest),
         getPullRequest: () => Effect.succeed(pullRequest)

@@ -5,6 +5,7 @@ import {
   AuthenticationFailed,
   BaseBranchMissing,
   BudgetExceeded,
+  CircuitOpen,
   RateLimited,
   TimedOut,
   UnknownPrice,
@@ -111,7 +112,8 @@ export const modelReasons = [
   ModelNotFound,
   ContextWindowExceeded,
   Refused,
-  RequestRejected
+  RequestRejected,
+  CircuitOpen
 ] as const
 
 /** Failures of one model that the next one may not share. */

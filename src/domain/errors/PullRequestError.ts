@@ -3,6 +3,7 @@ import { Evidence } from "./Evidence.ts"
 import { Failure } from "./Failure.ts"
 import {
   BaseBranchMissing,
+  CircuitOpen,
   PermissionDenied,
   RateLimited,
   RepositoryMissing,
@@ -96,6 +97,7 @@ export const PullRequestReason = Schema.Union([
   ...remoteReasons,
   ...pushReasons,
   BaseBranchMissing,
+  CircuitOpen,
   RateLimited,
   RepositoryMissing,
   NothingToMerge,

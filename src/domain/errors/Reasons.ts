@@ -108,6 +108,17 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
   }
 }
 
+/** A dependency failed so often that nothing is asked of it for a while. Nothing was sent. */
+export class CircuitOpen extends Schema.TaggedError<CircuitOpen>()("CircuitOpen", {
+  /** What is left alone: `forge`, `provider:openai/gpt-5`. */
+  dependency: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `${this.dependency} is left alone for now: ${this.evidence.excerpt}`
+  }
+}
+
 export class RepositoryMissing extends Schema.TaggedError<RepositoryMissing>()("RepositoryMissing", {
   repository: Schema.String,
   evidence

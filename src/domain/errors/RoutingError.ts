@@ -1,9 +1,20 @@
 import { Schema } from "effect"
 import { ProjectId } from "../Ids.ts"
 import { Kind } from "../WorkOrder.ts"
+import { EditorMissing } from "./ApplyError.ts"
 import { Evidence } from "./Evidence.ts"
 import { Failure } from "./Failure.ts"
-import { BudgetExceeded, UnknownPrice, everyStep } from "./Reasons.ts"
+import { ForgeFailed } from "./PullRequestError.ts"
+import {
+  BaseBranchMissing,
+  BudgetExceeded,
+  CircuitOpen,
+  PermissionDenied,
+  RateLimited,
+  UnknownPrice,
+  everyStep,
+  remoteReasons
+} from "./Reasons.ts"
 
 export class ManagerUnreachable extends Schema.TaggedError<ManagerUnreachable>()("ManagerUnreachable", {
   evidence: Evidence
@@ -36,8 +47,20 @@ export class ProjectPaused extends Schema.TaggedError<ProjectPaused>()("ProjectP
   }
 }
 
+/** What a look ahead can find: that a later step could not do its work. */
+export const preflightReasons = [
+  ...remoteReasons,
+  BaseBranchMissing,
+  PermissionDenied,
+  RateLimited,
+  CircuitOpen,
+  ForgeFailed,
+  EditorMissing
+] as const
+
 export const RoutingReason = Schema.Union([
   ...everyStep,
+  ...preflightReasons,
   BudgetExceeded,
   UnknownPrice,
   ManagerUnreachable,

@@ -134,14 +134,29 @@ export const Limits = {
   /** A circuit opens after so many failures in a row, and lets a probe through after this. */
   circuitFailures: 5,
   circuitOpen: Duration.seconds(30),
+  /** It stays open for twice as long each time, up to this; or for as long as the other side asks, up to that. */
+  circuitOpenLongest: Duration.minutes(10),
+  circuitAskedLongest: Duration.hours(1),
   /** Calls of one dependency that one process makes at once. */
   callsAtOnce: 16,
   managerCall: Duration.seconds(10),
+  /** The longest answer of a manager that is read. */
+  managerReplyBytesMax: 256 * 1024,
+  /** How long the remote and the forge may take to say that an order's work can be done. */
+  preflightCall: Duration.seconds(5),
 
   /** How often a person's view of an order is refreshed, and the longest a command looks on. */
   progressPoll: Duration.millis(100),
   follow: Duration.hours(4),
   /** How long an interrupted command waits for the order's clean-up. */
   cancelled: Duration.seconds(60),
-  timelinePageMax: 500
+  timelinePageMax: 500,
+  /** The longest line that `moose classify` reads, and how much it keeps of a pasted text: its beginning and its end. */
+  classifiedLineCharactersMax: 1024 * 1024,
+  pastedCharactersMax: 1024 * 1024,
+  /** How many failures, decisions and waits of a run `moose explain` is told, the newest. */
+  explainedRowsMax: 200,
+  /** How many kinds of failures `moose errors` lists, and how many of the orders that met each. */
+  errorGroupsMax: 100,
+  errorOrdersMax: 5
 } as const

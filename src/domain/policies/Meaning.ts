@@ -137,6 +137,14 @@ const rows: Record<Reason["_tag"], Row> = {
     "none",
     "Nothing to do: it passes by itself. Submit again later."
   ),
+  CircuitOpen: row(
+    "transient",
+    "provider",
+    "medium",
+    true,
+    "none",
+    "Nothing to do: it is tried again by itself. The failures before it say what is wrong with it."
+  ),
   RepositoryMissing: row(
     "configuration",
     "configuration",

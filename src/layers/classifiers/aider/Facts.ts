@@ -26,7 +26,8 @@ export interface Facts extends Seen {
 const appliedLine =
   /^Applied edit to |blocks? (?:was|were) applied successfully|hunks did apply successfully|^Commit [0-9a-f]{7,40} /
 const replyLine = /^Tokens: .*\breceived\b/
-const providerLine = /\blitellm\.[A-Z]\w*(?:Error|Timeout)\b|^litellm\.Timeout|^Retrying in [\d.]+ seconds/
+const providerLine =
+  /\blitellm\.[A-Z]\w*(?:Error|Timeout)\b|^litellm\.Timeout|^Retrying in [\d.]+ seconds|has hit a token limit/
 
 const lastIndex = (lines: ReadonlyArray<string>, pattern: RegExp): number =>
   lines.findLastIndex((line) => pattern.test(line))
@@ -36,7 +37,8 @@ const read = (ended: Ended, operation: string): Facts => {
   const events = what.lines.flatMap((line) => (line.startsWith("{") ? Option.toArray(eventOf(line)) : []))
   const has = (name: string): boolean => events.some((event) => event.event === name)
   const reasons = events.flatMap((event) => event.properties?.reason ?? [])
-  const reply = Math.max(lastIndex(what.lines, replyLine), has("message_send") ? what.lines.length : -1)
+  // Where the log says so, the words above it do not count.
+  const reply = has("message_send") ? what.lines.length : lastIndex(what.lines, replyLine)
   return {
     ...what,
     operation,

@@ -24,6 +24,8 @@ const said = (
       : undefined
   )
 
+const damaged = /may be corrupt|corrupted\?|sanity check failed/i
+
 /** How the run ended, before any word of it. */
 export const endings: ReadonlyArray<Rule<Ended, Tag>> = [
   rule("process.killed", (run) => (run.killed ? { tag: "ProcessKilled", reach: perhaps(run) } : undefined)),
@@ -38,20 +40,16 @@ export const endings: ReadonlyArray<Rule<Ended, Tag>> = [
   ),
   said(
     "setup.wrong",
-    "SetupWrong",
-    /file not found error$|^Message file not found|^Error reading message file|Unable to parse --(?:lint|test)-cmd|parse config file|Unable to open config file|^Configuration error detected|no API keys were provided|without an OpenRouter API key|requires an OpenRouter API key|Error loading aider model settings|Unknown edit format|Unable to create git repo|is a directory(?:, (?:not provided alone|but --no-git))?$|Invalid alias format|No --test-cmd provided|GITHUB_COPILOT_TOKEN|Files are in different git repos|Unable to set up|"reason": ?"(?:Invalid (?:directory|lint|alias)|Directory with|Message file|Unknown edit format|No test command|OpenRouter key)/im
+    ({ text }) => (damaged.test(text) ? "RepositoryCorrupt" : "SetupWrong"),
+    /it may be corrupt\?|Is your git repo corrupted|Repository sanity check failed|^Unable to (?:read git repository|list files in git repo)|file not found error$|^Message file not found|^Error reading message file|Unable to parse --(?:lint|test)-cmd|parse config file|Unable to open config file|^Configuration error detected|no API keys were provided|without an OpenRouter API key|requires an OpenRouter API key|Error loading aider model settings|Unknown edit format|Unable to create git repo|is a directory(?:, (?:not provided alone|but --no-git))?$|Invalid alias format|No --test-cmd provided|GITHUB_COPILOT_TOKEN|Files are in different git repos|Unable to set up|"reason": ?"(?:Invalid (?:directory|lint|alias)|Directory with|Message file|Unknown edit format|No test command|OpenRouter key)/im
   ),
   rule("process.usage", (run) =>
     /^aider: error: |^usage: aider /m.test(run.text) ? { tag: "InvalidRequest", reach: "refused" } : undefined
-  ),
-  said(
-    "setup.repository",
-    "RepositoryCorrupt",
-    /it may be corrupt\?|Is your git repo corrupted|Repository sanity check failed|^Unable to (?:read git repository|list files in git repo)/im
   )
 ]
 
 const denied = /Permission denied|Errno (?:13|1|30)\b|Read-only file system|EACCES|EPERM|EROFS/
+const notCommitted = /^Unable to commit: /m
 const full = /Errno (?:28|122)\b|No space left on device|Disk quota exceeded/
 
 /** What became of the edits. */
@@ -63,19 +61,21 @@ export const edits: ReadonlyArray<Rule<Ended, Tag>> = [
     (run) => (/, skipping edits/.test(run.text) ? nothing(run) : perhaps(run)),
     ({ text }) => !full.test(text) && !denied.test(text) && !/, skipping edits/.test(text)
   ),
-  said("edit.not-committed", "CommitFailed", /^Unable to commit: /m, (run) =>
-    /Applied edit/.test(run.text) ? "happened" : perhaps(run)
-  ),
   said(
-    "edit.checks",
-    "ChecksFailed",
-    /^Attempt to fix (?:lint|test) errors|^# Fix any errors below|^## Running: /m,
-    // Lint and tests run only when something was edited.
-    () => "happened"
+    "edit.kept",
+    ({ text }) => (notCommitted.test(text) ? "CommitFailed" : "ChecksFailed"),
+    new RegExp(
+      `${notCommitted.source}|^Attempt to fix (?:lint|test) errors|^# Fix any errors below|^## Running: `,
+      "m"
+    ),
+    // Lint, tests and the commit come only after an edit; Aider also commits what it found before its own edits.
+    (run) => (notCommitted.test(run.text) ? perhaps(run) : "happened")
   )
 ]
 
 const perMinute = /per[_ -]?minute|PerMinute|\b[TR]PM\b/
+const tooOften =
+  /\b(?:Router)?RateLimitError|has rate limited you|rate_limit_error|RESOURCE_EXHAUSTED|Too Many Requests/
 const recovered = (run: Facts): boolean => run.replied
 
 /** What the provider said last. Aider prints litellm's exception, its own sentence about it, or both. */
@@ -126,16 +126,11 @@ export const provider: ReadonlyArray<Rule<Ended, Tag>> = [
     recovered
   ),
   said(
-    "provider.rate",
-    "RateLimited",
-    /\b(?:Router)?RateLimitError|has rate limited you|rate_limit_error|RESOURCE_EXHAUSTED|Too Many Requests/,
-    nothing,
-    recovered
-  ),
-  said(
-    "provider.overloaded",
-    "ProviderOverloaded",
-    /overloaded_error|\bOverloaded\b|(?:ServiceUnavailable|InternalServer|BadGateway)Error|servers are down or overloaded|is down, overloaded or rate/,
+    "provider.busy",
+    ({ text }) => (tooOften.test(text) ? "RateLimited" : "ProviderOverloaded"),
+    new RegExp(
+      `${tooOften.source}|overloaded_error|\\bOverloaded\\b|(?:ServiceUnavailable|InternalServer|BadGateway)Error|servers are down or overloaded|is down, overloaded or rate`
+    ),
     nothing,
     recovered
   ),
@@ -159,23 +154,19 @@ export const provider: ReadonlyArray<Rule<Ended, Tag>> = [
     /(?:APIResponseValidation|JSONSchemaValidation|OpenAI|AzureOpenAI)Error\b|No data found in LLM response/,
     nothing,
     recovered
-  ),
-  said("reply.empty", "EmptyReply", /^Empty response received from LLM/m, nothing, recovered)
+  )
 ]
 
 const ran = ({ exitCode }: Facts): boolean => exitCode === 0 || exitCode === null
+
+const skipped = /^Skipping /m
 
 /** What the reply was worth. */
 export const replies: ReadonlyArray<Rule<Ended, Tag>> = [
   said(
     "edit.rejected",
-    "EditRejected",
-    /did not conform to the edit format|SearchReplaceNoExactMatch|SEARCH\/REPLACE blocks? failed to match|UnifiedDiffNo(?:Match|tUnique)|hunks? failed to apply|Expected `>>>>>>> REPLACE`|No filename provided before|Error parsing patch|^Only \d+ reflections allowed|Malformed|bad (?:filename|path) .*edit/m
-  ),
-  said(
-    "edit.skipped",
-    "EditSkipped",
-    /^Skipping (?:edits to )?\S.* (?:that matches (?:gitignore|aiderignore) spec|that is not a normal file)|^Skipping edits to /m
+    ({ text }) => (skipped.test(text) ? "EditSkipped" : "EditRejected"),
+    /^Skipping (?:edits to )?\S.* that (?:matches (?:gitignore|aiderignore) spec|is not a normal file)|^Skipping edits to |did not conform to the edit format|SearchReplaceNoExactMatch|SEARCH\/REPLACE blocks? failed to match|UnifiedDiffNo(?:Match|tUnique)|hunks? failed to apply|Expected `>>>>>>> REPLACE`|No filename provided before|Error parsing patch|^Only \d+ reflections allowed|Malformed|bad (?:filename|path) .*edit/m
   ),
   rule("edit.not-by-setting", (run) => {
     if (/^Run shell commands?\?.*: n(?:o)?$/im.test(run.text))
@@ -184,12 +175,13 @@ export const replies: ReadonlyArray<Rule<Ended, Tag>> = [
       ? { tag: "DryRun", reach: "refused" }
       : undefined
   }),
-  rule("edit.none", (run) =>
-    ran(run) && run.replied && !run.applied ? { tag: "NoEdits", reach: "refused" } : undefined
-  ),
-  rule("reply.none", (run) =>
-    ran(run) && run.unanswered ? { tag: "NoReply", reach: nothing(run) } : undefined
-  ),
+  rule("reply.worthless", (run) => {
+    if (!ran(run) || run.applied) return undefined
+    // Aider counts an empty reply as one, too.
+    if (/^Empty response received from LLM/m.test(run.text)) return { tag: "EmptyReply", reach: "refused" }
+    if (run.replied) return { tag: "NoEdits", reach: "refused" }
+    return run.unanswered ? { tag: "NoReply", reach: "refused" } : undefined
+  }),
   // A warning, and only the matter when nothing else is.
   said("setup.key", "KeyMissing", /^- \w+: Not set$/m)
 ]
