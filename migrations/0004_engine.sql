@@ -44,8 +44,8 @@ language sql as $$
   on conflict (id) do update set lease_until = excluded.lease_until
 $$;
 
--- Completes a deferred of an execution whose row the caller has locked. Without that lock, an execution that
--- is being suspended at this moment would not see the result, nor this the suspension.
+-- Completes a deferred of an execution whose row the caller has locked: one that is being suspended at this
+-- moment would not see the result, nor this the suspension.
 create or replace function moose.deliver(execution_id text, deferred_name text, deferred_exit jsonb) returns void
 language plpgsql as $$
 begin

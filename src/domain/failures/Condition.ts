@@ -15,7 +15,8 @@ export interface ConditionRow {
   readonly hint: string
 }
 
-const row = (
+/** One condition, in the order of its fields. */
+export const row = (
   category: Meaning["category"],
   blame: Meaning["blame"],
   severity: Meaning["severity"],

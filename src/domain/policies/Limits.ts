@@ -20,6 +20,12 @@ export const Limits = {
   gitLockAttempts: 6,
   gitLockRetryFirst: Duration.millis(50),
 
+  /** How much of one of a command's outputs is searched for what went wrong, its beginning and its end. */
+  classifiedCharactersMax: 64 * 1024,
+  /** How deep the causes of an error are followed, and how many attempts of an AggregateError are looked at. */
+  classifiedCausesMax: 8,
+  classifiedAttemptsMax: 32,
+
   /** How long a child process may take to end after it was asked to, before it is killed. */
   processKillAfter: Duration.seconds(2),
   /** How long the output of an ended process is awaited: something it started may still hold the pipe. */

@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto"
-import { Deferred, Duration, Effect, Exit, Layer, Option, Schedule, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Layer, Option, Schedule, type Schema, Scope } from "effect"
 import { cast } from "effect/Function"
-import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
-import type { Fact } from "../../domain/Fact.ts"
+import { Workflow, WorkflowEngine } from "effect/workflow"
 import { Limits } from "../../domain/policies/Limits.ts"
-import { CurrentPendingFacts } from "../../services/StepJournal.ts"
+import * as Activities from "./engine/Activities.ts"
 import * as EngineStore from "./engine/EngineStore.ts"
 import * as Executions from "./engine/Executions.ts"
 import * as Registration from "./engine/Registration.ts"
@@ -12,6 +11,7 @@ import * as Run from "./engine/Run.ts"
 import * as Runner from "./engine/Runner.ts"
 import type { StoreCall } from "./StoreCall.ts"
 
+const { abandon } = Activities
 const { patiently } = Executions
 
 export interface Options {
@@ -43,7 +43,7 @@ export const layer = (options: Options) =>
         engine: () => engine,
         ended: () => wake
       })
-      const { registrations, runs, deferredState } = executions
+      const { registrations, runs } = executions
 
       const runner = yield* Runner.make({
         runnerId,
@@ -57,68 +57,23 @@ export const layer = (options: Options) =>
         leaseEnded: executions.stop("fenced", () => true)
       })
       wake = runner.wake
+      const activities = yield* Activities.make
 
-      const abandon = (instance: WorkflowEngine.WorkflowInstance["Service"], why: Run.Lost) =>
-        Effect.suspend(() => {
-          const run = runs.get(instance.executionId)
-          if (run !== undefined) Run.lose(run, why)
-          instance.abandoned = true
-          // Tells an enclosing activity that this interrupt is on purpose, and not to be tried again.
-          instance.suspended = true
-          return Effect.interrupt
-        })
-
-      /** Inside a workflow an error abandons the run; outside of one the interface leaves only a defect. */
-      const orAbandon = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A> =>
+      /**
+       * Inside a workflow, a store that does not answer abandons the run. What will not pass is a defect, and
+       * so is everything outside of one, where the interface leaves nothing else.
+       */
+      const orAbandon = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
         Effect.catch(effect, (error) =>
-          Effect.flatMap(Effect.serviceOption(WorkflowEngine.WorkflowInstance), (instance) =>
-            Option.isSome(instance) ? abandon(instance.value, "unavailable") : Effect.die(error)
-          )
-        )
-
-      /** The body, then its commit. A body may be interrupted, a commit may not: it decides what is true. */
-      const runActivity = Effect.fnUntraced(function* (
-        run: Run.Run,
-        activity: Activity.Any,
-        attempt: number
-      ) {
-        const outer = yield* WorkflowEngine.WorkflowInstance
-        const instance = WorkflowEngine.WorkflowInstance.initial(outer.workflow, outer.executionId)
-        instance.interrupted = outer.interrupted
-        const facts: Array<Fact> = []
-        return yield* Effect.uninterruptibleMask((restore) =>
           Effect.gen(function* () {
-            const result: Workflow.Result<unknown, unknown> = yield* activity.executeEncoded.pipe(
-              Workflow.intoResult,
-              Effect.provideService(WorkflowEngine.WorkflowInstance, instance),
-              Effect.provideService(Activity.CurrentAttempt, attempt),
-              Effect.provideService(CurrentPendingFacts, { add: (more) => facts.push(...more) }),
-              restore
-            )
-            if (run.lost !== undefined) return yield* abandon(outer, run.lost)
-            if (result._tag === "Suspended") return result
-            const entry = { ...run.claim, name: activity.name, attempt }
-            const commit = (it: Workflow.Result<unknown, unknown>, its: ReadonlyArray<Fact>) =>
-              patiently(provideStore(EngineStore.commitActivity({ ...entry, result: it, facts: its })))
-            // A result that the database refuses to hold would be refused for ever: the step dies of it instead.
-            const refused = (why: string) =>
-              new Workflow.Complete({ exit: Exit.die(new Error(`The result could not be stored: ${why}`)) })
-            const [stored, committed] = yield* Effect.map(
-              commit(result, facts),
-              (ok) => [result, ok] as const
-            ).pipe(
-              Effect.catchTag("StoreConflict", (error) => {
-                const instead = refused(error.message)
-                return Effect.map(commit(instead, []), (ok) => [instead, ok] as const)
-              }),
-              Effect.catch(() => abandon(outer, "unavailable"))
-            )
-            if (!committed) return yield* abandon(outer, "fenced")
-            run.activities.set(Run.activityKey(activity.name, attempt), stored)
-            return stored
+            const run = yield* Run.CurrentRun
+            const instance = yield* Effect.serviceOption(WorkflowEngine.WorkflowInstance)
+            if (run === undefined || Option.isNone(instance) || error._tag !== "StoreUnavailable") {
+              return yield* Effect.die(error)
+            }
+            return yield* abandon(run, instance.value, "unavailable")
           })
         )
-      })
 
       const execute = Effect.fnUntraced(function* (
         workflow: Workflow.Any,
@@ -131,39 +86,44 @@ export const layer = (options: Options) =>
         }
         let run = runs.get(executionId)
         if (run === undefined) {
-          const answer = yield* registration.encodePayload(payload).pipe(
-            Effect.flatMap((json) =>
-              provideStore(
-                EngineStore.start({
-                  id: executionId,
-                  workflow: workflow._tag,
-                  payload: json,
-                  parent: detached === true ? null : (parent?.executionId ?? null),
-                  runner: runnerId,
-                  running: [...runs.keys()]
-                })
-              )
-            ),
-            orAbandon
+          const json = yield* orAbandon(registration.encodePayload(payload))
+          const start = runner.claiming((lease) =>
+            Effect.gen(function* () {
+              const answer = yield* EngineStore.start({
+                ...lease,
+                id: executionId,
+                workflow: workflow._tag,
+                payload: json,
+                parent: detached === true ? null : (parent?.executionId ?? null),
+                running: [...runs.keys()]
+              }).pipe(provideStore)
+              if (answer._tag === "Claimed") run = yield* executions.adopt(answer.execution)
+              return answer
+            })
           )
-          if (answer._tag === "Done" && answer.result !== null && !discard) {
-            return yield* orAbandon(registration.decodeResult(answer.result))
-          }
-          if (answer._tag === "Claimed") run = yield* executions.adopt(answer.execution)
+          const answer = yield* start.pipe(patiently, orAbandon)
+          if (answer._tag === "Done" && !discard) return yield* orAbandon(ended(registration, answer.result))
         }
         if (discard) return undefined
         const result = run === undefined ? undefined : yield* Deferred.await(run.done)
         return result ?? new Workflow.Suspended({})
       })
 
+      /** An execution that is done without a result was cancelled before anybody held it. */
+      const ended = (registration: Registration.Registration, result: Schema.Json) =>
+        result === null
+          ? Effect.succeed(new Workflow.Complete({ exit: Exit.interrupt() }))
+          : registration.decodeResult(result)
+
       const engine: WorkflowEngine.WorkflowEngine["Service"] = WorkflowEngine.makeUnsafe({
         register: Effect.fnUntraced(function* (workflow, execute) {
           const scope = Scope.makeUnsafe()
-          registrations.set(workflow._tag, yield* Registration.make(workflow, execute, scope))
+          const registration = yield* Registration.make(workflow, execute, scope)
+          registrations.set(workflow._tag, registration)
           yield* Effect.addFinalizer(
             Effect.fnUntraced(function* (exit) {
-              registrations.delete(workflow._tag)
-              yield* executions.stop("leaving", (run) => run.registration.workflow === workflow)
+              if (registrations.get(workflow._tag) === registration) registrations.delete(workflow._tag)
+              yield* executions.stop("leaving", (run) => run.registration === registration)
               yield* Scope.close(scope, exit)
             })
           )
@@ -174,23 +134,24 @@ export const layer = (options: Options) =>
           // Whether a result is answered depends on `discard`, which a conditional type cannot follow in here.
           cast(execute(workflow, request)),
 
+        // A store that does not answer may hold a result for all we know: it is asked again.
         awaitComplete: (_workflow, executionId) =>
           EngineStore.poll({ execution: executionId }).pipe(
             provideStore,
+            Effect.map(({ state }) => state === "done"),
+            Effect.catchTag("StoreUnavailable", () => Effect.succeed(false)),
             orAbandon,
-            Effect.repeat({
-              schedule: Schedule.spaced(Limits.executionPoll),
-              until: ({ result }) => result !== null
-            }),
+            Effect.repeat({ schedule: Schedule.spaced(Limits.executionPoll), until: (done) => done }),
             Effect.asVoid
           ),
 
         poll: (workflow, executionId) =>
           Effect.gen(function* () {
             const registration = registrations.get(workflow._tag)
-            const { result } = yield* provideStore(EngineStore.poll({ execution: executionId }))
-            if (result === null || registration === undefined) return Option.none()
-            return Option.some(yield* registration.decodeResult(result))
+            const { state, result } = yield* provideStore(EngineStore.poll({ execution: executionId }))
+            if (state === "suspended") return Option.some(new Workflow.Suspended({}))
+            if (state !== "done" || registration === undefined) return Option.none()
+            return Option.some(yield* ended(registration, result))
           }).pipe(orAbandon),
 
         // Both kinds run the compensations: the runner that holds the execution stops it and replays it to do so.
@@ -207,40 +168,41 @@ export const layer = (options: Options) =>
 
         activityExecute: Effect.fnUntraced(function* (activity, attempt) {
           const instance = yield* WorkflowEngine.WorkflowInstance
-          const run = runs.get(instance.executionId)
-          if (run === undefined) return yield* abandon(instance, "fenced")
-          if (run.lost !== undefined) return yield* abandon(instance, run.lost)
+          const run = yield* Run.CurrentRun
+          if (run === undefined) {
+            return yield* Effect.die(
+              new Error(`Activity ${activity.name} is not in a workflow that runs here`)
+            )
+          }
+          if (run.lost !== undefined) return yield* abandon(run, instance, run.lost)
           const known = run.activities.get(Run.activityKey(activity.name, attempt))
           if (known !== undefined) return known
           // A cancelled run replays only to compensate. Compensations run once `interrupted` is set.
           if (run.interrupted && !instance.interrupted) return new Workflow.Suspended({})
-          return yield* runActivity(run, activity, attempt)
+          return yield* activities.run(run, activity, attempt)
         }),
 
         deferredResult: (deferred) =>
-          Effect.map(WorkflowEngine.WorkflowInstance, (instance) =>
-            Option.fromUndefinedOr(runs.get(instance.executionId)?.deferreds.get(deferred.name))
-          ),
+          Effect.map(Run.CurrentRun, (run) => Option.fromUndefinedOr(run?.deferreds.get(deferred.name))),
 
         deferredDone: Effect.fnUntraced(function* ({ executionId, deferredName, exit }) {
-          yield* EngineStore.completeDeferred({ execution: executionId, name: deferredName, exit }).pipe(
-            provideStore,
-            patiently,
-            orAbandon
-          )
-          const run = runs.get(executionId)
-          if (run === undefined || run.deferreds.has(deferredName)) return
-          run.deferreds.set(deferredName, exit)
-          run.stale = true
+          const first = yield* EngineStore.completeDeferred({
+            execution: executionId,
+            name: deferredName,
+            exit
+          }).pipe(provideStore, patiently, orAbandon)
           // Not awaited: a workflow that completes its own deferred cannot wait for itself to be woken.
-          yield* Effect.forkIn(deferredState.deferredDone(executionId, deferredName), engineScope)
+          yield* Effect.forkIn(executions.deferredDone(executionId, deferredName, first), engineScope, {
+            startImmediately: true
+          })
         }),
 
         scheduleClock: (_workflow, { executionId, clock }) =>
           EngineStore.scheduleClock({
             execution: executionId,
             name: clock.deferred.name,
-            exit: Exit.void,
+            // Not `Exit.void`, whose value JSON would drop.
+            exit: Exit.succeed(null),
             ms: Math.ceil(Duration.toMillis(clock.duration))
           }).pipe(provideStore, patiently, orAbandon, Effect.asVoid)
       })

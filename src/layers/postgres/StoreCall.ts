@@ -68,6 +68,19 @@ export const layerPg = Layer.effect(
       sql<{ result: unknown }>`select ${sql.literal(`moose.${name}`)}(${sql.json(input)}) as result`.pipe(
         Effect.map((rows) => rows[0]?.result),
         Effect.mapError((error) => classify(name, error)),
+        // A connection may be gone without either end having noticed.
+        Effect.timeoutOrElse({
+          duration: Limits.storeCall,
+          orElse: () =>
+            Effect.fail(
+              new StoreUnavailable({
+                evidence: Evidence.make({
+                  operation: `moose.${name}`,
+                  excerpt: "The database did not answer in time"
+                })
+              })
+            )
+        }),
         Effect.retry({
           schedule: storeRetrySchedule(Limits.storeAttempts),
           while: (error) => error._tag === "StoreUnavailable"

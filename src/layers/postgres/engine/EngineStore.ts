@@ -26,7 +26,7 @@ export const Claimed = Schema.Struct({
 export type Claimed = typeof Claimed.Type
 
 /** Enough of a claim to give it back when the rest of it cannot be read. */
-export const ClaimedHead = Schema.Struct({ id: Schema.String, fence: Schema.Int })
+export const ClaimedHead = Schema.Struct({ id: Schema.String, workflow: Schema.String, fence: Schema.Int })
 
 /** Proof of a claim: every write names it, and is refused once somebody else holds the execution. */
 const claim = { execution: Schema.String, runner: Schema.String, fence: Schema.Int }
@@ -35,13 +35,19 @@ export type Claim = { readonly [K in keyof typeof claim]: (typeof claim)[K]["Typ
 export const readClaimed = Schema.decodeUnknownEffect(Schema.toCodecJson(Claimed))
 export const readClaimedHead = Schema.decodeUnknownEffect(ClaimedHead)
 
+/** Whoever claims takes or renews the lease that its claims hang on. */
+const lease = {
+  runner: Schema.String,
+  host: Schema.String,
+  processId: Schema.Int,
+  leaseMs: Schema.Int
+}
+export type Lease = { readonly [K in keyof typeof lease]: (typeof lease)[K]["Type"] }
+
 export const tick = storeFunction(
   "runner_tick",
   Schema.Struct({
-    runner: Schema.String,
-    host: Schema.String,
-    processId: Schema.Int,
-    leaseMs: Schema.Int,
+    ...lease,
     room: Schema.Int,
     running: Schema.Array(Schema.String),
     only: Schema.NullOr(Schema.Array(Schema.String)),
@@ -58,7 +64,7 @@ export const start = storeFunction(
     workflow: Schema.String,
     payload: Schema.Json,
     parent: Schema.NullOr(Schema.String),
-    runner: Schema.String,
+    ...lease,
     running: Schema.Array(Schema.String)
   }),
   Schema.Union([
@@ -101,10 +107,14 @@ export const abandon = storeFunction(
 
 export const release = storeFunction("release_runner", Schema.Struct({ runner: Schema.String }), Schema.Null)
 
+/** State is null when there is no such execution; result is null for one that was cancelled unclaimed. */
 export const poll = storeFunction(
   "poll_execution",
   Schema.Struct({ execution: Schema.String }),
-  Schema.Struct({ result: Schema.NullOr(Schema.Json) })
+  Schema.Struct({
+    state: Schema.NullOr(Schema.Literals(["ready", "running", "suspended", "done"])),
+    result: Schema.NullOr(Schema.Json)
+  })
 )
 
 export const requestInterrupt = storeFunction(
@@ -119,10 +129,11 @@ export const resume = storeFunction(
   Schema.Null
 )
 
+/** Answers how the deferred was completed by whoever came first. */
 export const completeDeferred = storeFunction(
   "complete_deferred",
   Schema.Struct({ execution: Schema.String, name: Schema.String, exit: DeferredExit }),
-  Schema.Null
+  DeferredExit
 )
 
 export const scheduleClock = storeFunction(

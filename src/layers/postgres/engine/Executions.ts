@@ -1,9 +1,7 @@
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Result, type Schema } from "effect"
-import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
+import { Context, Deferred, Effect, Exit, Fiber, Result, type Schema } from "effect"
+import { Workflow, WorkflowEngine } from "effect/workflow"
 import * as Evidence from "../../../domain/errors/Evidence.ts"
-import type { StoreConflict, StoreUnavailable } from "../../../domain/errors/Reasons.ts"
 import { Limits } from "../../../domain/policies/Limits.ts"
-import { CurrentPendingFacts } from "../../../services/StepJournal.ts"
 import { StoreCall, storeRetrySchedule } from "../StoreCall.ts"
 import * as EngineStore from "./EngineStore.ts"
 import type { Registration } from "./Registration.ts"
@@ -44,6 +42,12 @@ export const make = Effect.fnUntraced(function* (options: {
     return instance.suspended || (suspends && Exit.isFailure(exit))
   }
 
+  /** An end that its schema refuses is a failure, and found out while there is still time to compensate. */
+  const encodable = ({ registration }: Run.Run, exit: Exit.Exit<unknown, unknown>) =>
+    registration
+      .encodeResult(new Workflow.Complete({ exit }))
+      .pipe(Effect.matchEffect({ onFailure: (error) => unstorable(error).exit, onSuccess: () => exit }))
+
   /** Runs the workflow's code once, replaying what is journaled. */
   const replay = (run: Run.Run) =>
     Effect.suspend(() => {
@@ -52,11 +56,10 @@ export const make = Effect.fnUntraced(function* (options: {
       run.instance = instance
       run.bodyEnded = false
       run.stale = false
-      let result: Workflow.Result<unknown, unknown> | undefined
       return registration.execute(payload, claim.execution).pipe(
         Effect.exit,
         // Whatever the code makes of being stopped, a lost run has no end of its own to compensate for.
-        Effect.flatMap((exit) => (run.lost === undefined ? exit : Effect.interrupt)),
+        Effect.flatMap((exit) => (run.lost === undefined ? encodable(run, exit) : Effect.interrupt)),
         Effect.onExit((exit) => {
           run.bodyEnded = true
           // A cancelled execution stops at its first step that is not journaled; its compensations run now.
@@ -66,26 +69,16 @@ export const make = Effect.fnUntraced(function* (options: {
           return Effect.withFiber((self) => Effect.interruptible(Fiber.interrupt(self)))
         }),
         Workflow.intoResult,
-        // Kept beside the exit, which is an interrupt when one came too late to matter.
-        Effect.map((it) => void (result = it)),
         Effect.provideService(WorkflowEngine.WorkflowEngine, options.engine()),
         Effect.provideService(WorkflowEngine.WorkflowInstance, instance),
         Effect.provideService(Run.CurrentRun, run),
-        // What a parent's activity was in the middle of is not this workflow's.
-        Effect.provideService(Activity.CurrentAttempt, 1),
-        Effect.provideService(CurrentPendingFacts, undefined),
         (effect) =>
           Effect.withFiber((self) => {
             run.fiber = self
             return effect
           }),
-        Effect.uninterruptible,
         Effect.forkChild,
-        Effect.flatMap(Fiber.await),
-        Effect.map((exit) => (result === undefined ? exit : Exit.succeed(result))),
-        Effect.map((exit): Exit.Exit<Workflow.Result<unknown, unknown>> =>
-          Exit.flatMap(exit, (it) => (it === undefined ? Exit.die("unreachable") : Exit.succeed(it)))
-        )
+        Effect.flatMap(Fiber.await)
       )
     })
 
@@ -149,7 +142,8 @@ export const make = Effect.fnUntraced(function* (options: {
         yield* Deferred.await(previous.done)
       }
       const result = yield* driveToEnd(run)
-      if (result === undefined && run.lost === "unavailable") yield* giveBack(run.claim, pauseMs(run.claim.fence))
+      if (result === undefined && run.lost === "unavailable")
+        yield* giveBack(run.claim, pauseMs(run.claim.fence))
       if (result === undefined && run.lost === "leaving") yield* giveBack(run.claim, 0)
       return result
     }).pipe(
@@ -160,14 +154,13 @@ export const make = Effect.fnUntraced(function* (options: {
           yield* Deferred.succeed(run.done, Exit.isSuccess(exit) ? exit.value : undefined)
           yield* options.ended()
         })
-      )
+      ),
+      Effect.updateContext<never, never>(() => run.registration.context)
     )
 
   const read = Effect.fnUntraced(
-    function* (json: Schema.Json) {
+    function* (json: Schema.Json, registration: Registration) {
       const claimed = yield* EngineStore.readClaimed(json)
-      const registration = registrations.get(claimed.workflow)
-      if (registration === undefined) return undefined
       const payload = yield* registration.decodePayload(claimed.payload)
       return Run.make(claimed, options.runnerId, registration, payload)
     },
@@ -180,15 +173,19 @@ export const make = Effect.fnUntraced(function* (options: {
   const adopt = Effect.fnUntraced(
     function* (json: Schema.Json) {
       const head = yield* EngineStore.readClaimedHead(json)
-      const run = yield* read(json)
-      if (run === undefined || registrations.get(run.registration.workflow._tag) !== run.registration) {
-        yield* giveBack({ execution: head.id, runner: options.runnerId, fence: head.fence }, pauseMs(head.fence))
+      const registration = registrations.get(head.workflow)
+      const run = registration === undefined ? undefined : yield* read(json, registration)
+      // Claimed while its workflow was leaving: nothing is wrong with it.
+      const left = registration === undefined || registrations.get(head.workflow) !== registration
+      if (run === undefined || left) {
+        const claim = { execution: head.id, runner: options.runnerId, fence: head.fence }
+        yield* giveBack(claim, left ? 0 : pauseMs(head.fence))
         return undefined
       }
       const previous = runs.get(head.id)
       if (previous !== undefined) Run.lose(previous, "fenced")
       runs.set(head.id, run)
-      yield* Effect.forkIn(drive(run, previous), run.registration.scope, {
+      yield* Effect.forkIn(drive(run, previous), registration.scope, {
         startImmediately: true,
         uninterruptible: true
       })

@@ -10,6 +10,8 @@ export interface Registration {
   ) => Effect.Effect<unknown, unknown, WorkflowEngine.WorkflowInstance | WorkflowEngine.WorkflowEngine>
   /** Runs live here, and are closed by the registration only after it has marked them as not over. */
   readonly scope: Scope.Scope
+  /** What runs are given, whoever asks for them: an execution that is taken over runs the same. */
+  readonly context: Context.Context<never>
   readonly encodePayload: (payload: object) => Effect.Effect<Schema.Json, Schema.SchemaError>
   readonly decodePayload: (json: Schema.Json) => Effect.Effect<object, Schema.SchemaError>
   readonly encodeResult: (
@@ -41,6 +43,7 @@ export const make = Effect.fnUntraced(function* (
     workflow,
     execute,
     scope,
+    context: ambient,
     encodePayload: (value) =>
       Schema.encodeUnknownEffect(payload)(value).pipe(provide, Effect.flatMap(toJson)),
     decodePayload: (json) =>

@@ -37,10 +37,9 @@ export interface Run {
  * The run that workflow code belongs to. Not found by the execution's id: an execution that was lost may be
  * claimed again while what is left of its last run still cleans up.
  */
-export const CurrentRun = Context.Reference<Run | undefined>(
-  "moose/layers/postgres/engine/Run/CurrentRun",
-  { defaultValue: () => undefined }
-)
+export const CurrentRun = Context.Reference<Run | undefined>("moose/layers/postgres/engine/Run/CurrentRun", {
+  defaultValue: () => undefined
+})
 
 export const activityKey = (name: string, attempt: number) => `${name}/${attempt}`
 

@@ -1,6 +1,6 @@
 import { hostname } from "node:os"
 import { PgClient } from "@effect/sql-pg"
-import { Clock, Duration, Effect, Fiber, Option, Queue, type Schema } from "effect"
+import { Cause, Clock, Duration, Effect, type Fiber, Option, Queue, type Schema, Semaphore } from "effect"
 import { Limits } from "../../../domain/policies/Limits.ts"
 import type { StoreCall } from "../StoreCall.ts"
 import * as EngineStore from "./EngineStore.ts"
@@ -17,13 +17,20 @@ export interface RunnerOptions {
   readonly claimed: (claimed: Schema.Json) => Effect.Effect<void>
   /** Called, again and again until it ends, for each of ours that somebody wants cancelled. */
   readonly cancelled: (execution: string) => Effect.Effect<void>
-  /** Called when the lease could not be renewed in time: everything may belong to others by now. */
+  /** Called, again and again until it is renewed, while the lease has run out: all may belong to others now. */
   readonly leaseEnded: Effect.Effect<void>
 }
 
 export interface Runner {
   /** Looks for work now instead of at the next tick. */
   readonly wake: Effect.Effect<void>
+  /**
+   * Every call that may claim is made through this: one at a time, so that what a call says is running here
+   * stays true until its claims run here too, and none once this runner has given back its work.
+   */
+  readonly claiming: <A, E, R>(
+    call: (lease: EngineStore.Lease) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
 }
 
 /**
@@ -36,32 +43,42 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const wakeUps = yield* Queue.sliding<void>(1)
   const wake = Effect.asVoid(Queue.offer(wakeUps, undefined))
   const leaseMs = Duration.toMillis(Limits.runnerLease)
-  let leaseEndsAt = Number.POSITIVE_INFINITY
+  const lease = { runner: options.runnerId, host: hostname(), processId: process.pid, leaseMs }
+  let leaseEndsAt = (yield* Clock.currentTimeMillis) + leaseMs
+  const turn = yield* Semaphore.make(1)
+  let left = false
 
-  const tick = Effect.gen(function* () {
-    const before = yield* Clock.currentTimeMillis
-    const running = options.running()
-    const answer = yield* provideStore(
-      EngineStore.tick({
-        runner: options.runnerId,
-        host: hostname(),
-        processId: process.pid,
-        leaseMs,
-        room: Math.max(0, options.slots - running.length),
-        running,
-        only: options.only ?? null,
-        workflows: options.workflows()
-      })
-    )
-    leaseEndsAt = before + leaseMs
-    yield* Effect.forEach(answer.claims, options.claimed, { discard: true })
-    yield* Effect.forEach(answer.cancelled, options.cancelled, { discard: true })
-  }).pipe(
-    Effect.catch((error) =>
-      Effect.gen(function* () {
-        yield* Effect.logWarning("The runner could not reach the store", error)
-        if ((yield* Clock.currentTimeMillis) > leaseEndsAt) yield* options.leaseEnded
-      })
+  const claiming: Runner["claiming"] = (call) =>
+    Effect.gen(function* () {
+      if (left) return yield* Effect.die(new Error("This runner has given back its work"))
+      const before = yield* Clock.currentTimeMillis
+      const answer = yield* call(lease)
+      leaseEndsAt = before + leaseMs
+      return answer
+    }).pipe(Effect.uninterruptible, turn.withPermit)
+
+  const tick = claiming((held) =>
+    Effect.gen(function* () {
+      const running = options.running()
+      const answer = yield* provideStore(
+        EngineStore.tick({
+          ...held,
+          room: Math.max(0, options.slots - running.length),
+          running,
+          only: options.only ?? null,
+          workflows: options.workflows()
+        })
+      )
+      yield* Effect.forEach(answer.claims, options.claimed, { discard: true })
+      return answer.cancelled
+    })
+  ).pipe(
+    Effect.flatMap(Effect.forEach(options.cancelled, { discard: true })),
+    // Nobody would notice that a process has ceased to look for work.
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.logWarning("The runner could not look for work", cause)
     ),
     Effect.withSpan("Runner.tick")
   )
@@ -70,6 +87,8 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
     Effect.scoped(
       Effect.gen(function* () {
         const notifications = yield* client.listen("moose_work")
+        // For what came before.
+        yield* wake
         while (true) {
           yield* Queue.take(notifications)
           yield* wake
@@ -88,13 +107,27 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
     }
   }).pipe(Effect.forkScoped)
 
-  // Runs before the loop is interrupted, and after the runs have ended: they end with their own layer.
+  // Beside the ticks, because one that hangs does not renew anything either.
+  yield* Effect.gen(function* () {
+    while (true) {
+      const remaining = leaseEndsAt - (yield* Clock.currentTimeMillis)
+      if (remaining <= 0) yield* options.leaseEnded
+      yield* Effect.sleep(remaining > 0 ? remaining : Limits.runnerTick)
+    }
+  }).pipe(Effect.forkScoped)
+
+  // Runs before the loops are interrupted, and after the runs have ended: they end with their own layer.
   yield* Effect.addFinalizer(() =>
-    provideStore(EngineStore.release({ runner: options.runnerId })).pipe(
-      Effect.catch((error) => Effect.logWarning("The runner could not give back its work", error))
-    )
+    turn
+      .withPermit(
+        Effect.suspend(() => {
+          left = true
+          return provideStore(EngineStore.release({ runner: options.runnerId }))
+        })
+      )
+      .pipe(Effect.catch((error) => Effect.logWarning("The runner could not give back its work", error)))
   )
 
-  const runner: Runner = { wake }
+  const runner: Runner = { wake, claiming }
   return runner
 })

@@ -1,0 +1,109 @@
+import type { Rule } from "../../../domain/failures/Classified.ts"
+import { type Ended, seen, wasKilled } from "../command/Ended.ts"
+import type { TextRule } from "../command/TextRule.ts"
+import type { Tag } from "./Conditions.ts"
+import { atSomeStage, atTheLock } from "./Operations.ts"
+import * as Words from "./Words.ts"
+
+/** How the process ended, which says more than its words. */
+export const endings: ReadonlyArray<Rule<Ended, Tag>> = [
+  {
+    id: "process.usage",
+    when: (input) => {
+      const { exitCode, text } = seen(input)
+      // 129 is also what a shell reports of SIGHUP, but then nothing was said.
+      return (exitCode === 129 && text !== "") ||
+        /^usage: git\b|^error: (?:unknown (?:option|switch) `|option `|switch `)|^fatal: (?:options? '.*' (?:and|cannot)|unrecognized argument)|^fatal: '.*' cannot be used with '|^fatal: --\S+ (?:can(?:'t|not)|doesn't|only|is only)\b/m.test(
+          text
+        )
+        ? { tag: "InvalidRequest", reach: "refused" }
+        : undefined
+    }
+  },
+  {
+    id: "process.killed",
+    when: (input) => (wasKilled(seen(input)) ? { tag: "ProcessKilled", reach: "unknown" } : undefined)
+  },
+  {
+    id: "process.missing",
+    when: (input) => {
+      const { exitCode, text } = seen(input)
+      return exitCode === 127 ||
+        exitCode === 126 ||
+        exitCode === 9009 ||
+        /\bgit: (?:command )?not found\b|\bspawn git ENOENT\b|'git' is not recognized as/m.test(text)
+        ? { tag: "ToolMissing", reach: "refused" }
+        : undefined
+    }
+  }
+]
+
+/** A name that cannot be, here or on the remote; there it stands beside a refusal that says less. */
+export const nesting: ReadonlyArray<TextRule<Tag>> = [
+  {
+    id: "ref.nested",
+    says: /'.*' exists; cannot create '.*'|cannot process '.*' and '.*' at the same time|there is a non-empty directory '.*' blocking reference|refname conflict|reference conflict due to case/m,
+    is: "RefNameConflict"
+  }
+]
+
+/** The machine: disk, memory, permissions, locks. They come before the network, whose words a full disk also brings out. */
+export const machine: ReadonlyArray<TextRule<Tag>> = [
+  {
+    id: "disk.after-the-commit",
+    says: /repository has been updated, but unable to write/m,
+    is: "DiskFull",
+    reach: "happened"
+  },
+  {
+    id: "disk.full",
+    // A full disk that is met while a lock file is written is reported without its reason.
+    says: new RegExp(`${Words.noSpace}|couldn't (?:write|close) '.*\\.lock'`, "m"),
+    is: "DiskFull",
+    reach: atSomeStage
+  },
+  {
+    id: "lock.stale",
+    says: /which is no longer running; the lock file/m,
+    is: "LockStale",
+    reach: atSomeStage
+  },
+  {
+    id: "lock.held",
+    // Only for a lock that exists does git go on to explain, naming `git commit` in every language.
+    says: new RegExp(
+      `\\.lock['»”"’]?.*(?:File exists)|could not lock config file .*(?:File exists)|Another git process seems to be running|^fatal: gc is already running`,
+      "im"
+    ),
+    is: "LockHeld",
+    reach: atTheLock
+  },
+  {
+    id: "lock.changed-under-us",
+    on: (operation) => operation === "fetch" || operation === "pull",
+    says: /cannot lock ref '.*': is at [0-9a-f]+ but expected [0-9a-f]+|shallow file has changed since we read it|shallow file was changed during fetch/m,
+    is: "RefMovedMeanwhile"
+  },
+  {
+    id: "lock.moved",
+    says: /cannot lock ref '.*': (?:is at [0-9a-f]+ but expected [0-9a-f]+|reference is missing but expected)/m,
+    is: "PushNotFastForward",
+    reach: atSomeStage
+  },
+  {
+    id: "file.denied",
+    says: new RegExp(
+      `insufficient permission for adding an object|\\bopen\\(.*(?:${Words.permissionDenied})|(?:unable to|could ?n[o']t|cannot|can't|failed to|error (?:opening|reading|writing)|Unable to|Konnte|Impossible de|No se pudo|不能|无法).*(?:${Words.permissionDenied})`,
+      "im"
+    ),
+    is: "FileSystemDenied",
+    reach: (facts) =>
+      /\.lock['»”"’]?|insufficient permission for adding/m.test(facts.text) ? "refused" : atSomeStage(facts)
+  },
+  {
+    id: "memory.exhausted",
+    says: /Out of memory, (?:malloc|calloc|realloc|strdup|mmap|getdelim)|Cannot allocate memory|fatal: mmap failed|unable to (?:fork|create thread)|Resource temporarily unavailable|Too many open files/m,
+    is: "OutOfMemory",
+    reach: atSomeStage
+  }
+]

@@ -1,0 +1,43 @@
+import { type Answer, hasCode, says } from "../http/Answer.ts"
+import { complains, conclude, faultReach, type LlmRule, refusalReach } from "./Conclude.ts"
+import { type Meaning, meanings } from "./Meanings.ts"
+import { stopped } from "./Replies.ts"
+
+/** By type or code, by status, by words: whichever of them says it. */
+const applies = (meaning: Meaning, answer: Answer): boolean =>
+  ((answer.status !== null && (meaning.statuses?.includes(answer.status) ?? false)) ||
+    (meaning.codes !== undefined && hasCode(answer, meaning.codes)) ||
+    (meaning.words !== undefined && says(answer, meaning.words))) &&
+  !(meaning.unless?.(answer) ?? false)
+
+const ruleOf = (meaning: Meaning): LlmRule => ({
+  id: meaning.id,
+  when: (answer) => {
+    if (meaning.stops !== undefined && stopped(answer, meaning.stops)) {
+      return conclude(meaning.tag, "happened", answer)
+    }
+    if (!complains(answer) || !applies(meaning, answer)) return undefined
+    const reach = meaning.tag === "ProviderServerError" ? faultReach(answer) : refusalReach(answer)
+    const conclusion = conclude(meaning.tag, reach, answer)
+    // A proxy that wants a password does not change its mind.
+    return meaning.tag === "ProxyFailure"
+      ? { ...conclusion, but: { category: "configuration", retryable: false } }
+      : conclusion
+  }
+})
+
+/** What the other side says is the matter. */
+export const complaintRules: ReadonlyArray<LlmRule> = meanings.map(ruleOf)
+
+/** What is left, by the hundreds of its status. */
+export const statusRules: ReadonlyArray<LlmRule> = [
+  {
+    id: "status.other",
+    when: (answer) =>
+      answer.status === null || answer.status < 400
+        ? undefined
+        : answer.status < 500
+          ? conclude("RequestRejected", "refused", answer)
+          : conclude("ProviderServerError", faultReach(answer), answer)
+  }
+]

@@ -1,0 +1,65 @@
+import { Effect } from "effect"
+import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
+import type { Fact } from "../../../domain/Fact.ts"
+import { CurrentPendingFacts } from "../../../services/StepJournal.ts"
+import type { StoreCall } from "../StoreCall.ts"
+import * as EngineStore from "./EngineStore.ts"
+import { patiently, unstorable } from "./Executions.ts"
+import * as Run from "./Run.ts"
+
+type Instance = WorkflowEngine.WorkflowInstance["Service"]
+
+/** Ends workflow code whose run is lost. What it was in the middle of has no result. */
+export const abandon = (run: Run.Run, instance: Instance, why: Run.Lost) =>
+  Effect.suspend(() => {
+    Run.lose(run, why)
+    instance.abandoned = true
+    // Tells an enclosing activity that this interrupt is on purpose, and not to be tried again.
+    instance.suspended = true
+    return Effect.interrupt
+  })
+
+/** Runs activities whose results are not journaled yet. */
+export const make = Effect.gen(function* () {
+  const provideStore = Effect.provide(yield* Effect.context<StoreCall>())
+
+  /** The body, then its commit. A body may be interrupted, a commit may not: it decides what is true. */
+  const run = Effect.fnUntraced(function* (run: Run.Run, activity: Activity.Any, attempt: number) {
+    const outer = yield* WorkflowEngine.WorkflowInstance
+    const instance = WorkflowEngine.WorkflowInstance.initial(outer.workflow, outer.executionId)
+    instance.interrupted = outer.interrupted
+    const facts: Array<Fact> = []
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const result: Workflow.Result<unknown, unknown> = yield* activity.executeEncoded.pipe(
+          Workflow.intoResult,
+          Effect.provideService(WorkflowEngine.WorkflowInstance, instance),
+          Effect.provideService(Activity.CurrentAttempt, attempt),
+          Effect.provideService(CurrentPendingFacts, { add: (more) => facts.push(...more) }),
+          restore
+        )
+        if (run.lost !== undefined) return yield* abandon(run, outer, run.lost)
+        if (result._tag === "Suspended") return result
+        const entry = { ...run.claim, name: activity.name, attempt }
+        const commit = (it: Workflow.Result<unknown, unknown>, its: ReadonlyArray<Fact>) =>
+          patiently(provideStore(EngineStore.commitActivity({ ...entry, result: it, facts: its })))
+        const [stored, committed] = yield* Effect.map(
+          commit(result, facts),
+          (ok) => [result, ok] as const
+        ).pipe(
+          Effect.catchTag("StoreConflict", (error) => {
+            const instead = unstorable(error)
+            return Effect.map(commit(instead, []), (ok) => [instead, ok] as const)
+          }),
+          Effect.tapError((error) => Effect.logWarning("A result could not be stored", error)),
+          Effect.catch(() => abandon(run, outer, "unavailable"))
+        )
+        if (!committed) return yield* abandon(run, outer, "fenced")
+        run.activities.set(Run.activityKey(activity.name, attempt), stored)
+        return stored
+      })
+    )
+  })
+
+  return { run }
+})
