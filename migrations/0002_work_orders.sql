@@ -201,7 +201,8 @@ begin
       jsonb_build_object('_tag', 'StatusMoved', 'to', 'cancelled', 'disposition', 'rolled_back')));
   else
     update moose.executions
-    set cancel_requested = true, state = case state when 'suspended' then 'ready' else state end
+    set cancel_requested = true, state = case state when 'suspended' then 'ready' else state end,
+        available_at = least(available_at, moose.now())
     where id = held.id;
     perform pg_notify('moose_work', held.id);
   end if;

@@ -36,7 +36,10 @@ const explanation = (error: unknown): Explanation => {
   if (isEmbedded(error)) return { problem: firstLine(error.message), fix: error.fix }
   if (isNotMigrated(error)) return { problem: error.problem, fix: error.fix }
   if (isMigration(error))
-    return { problem: firstLine(error.message), fix: "Compare the database with migrations/." }
+    return {
+      problem: firstLine(error.message),
+      fix: "Use the version of Moose that made this database, or another MOOSE_HOME or DATABASE_URL."
+    }
   if (error instanceof Config.ConfigError) {
     return { problem: `The environment: ${configProblem(error)}`, fix: "README.md lists the variables." }
   }

@@ -100,12 +100,15 @@ const baseBranchOf = Effect.fnUntraced(function* (remoteUrl: string, wanted: Opt
     })
   }
   const branch = wanted.value
-  if ((yield* git.remoteHead({ remoteUrl, branch })) === null) {
-    return yield* new UserError({
-      problem: `--base: ${remoteUrl} has no branch ${branch}`,
-      fix: "Name a branch that is there."
-    })
-  }
+  const absent = (problem: string) =>
+    new UserError({ problem: `--base: ${problem}`, fix: "Name a branch that is there." })
+  const head = yield* git.remoteHead({ remoteUrl, branch }).pipe(
+    // Whatever is wrong with the remote has a name of its own; what is left is a name that git refuses.
+    Effect.catchTag("GitFailed", ({ evidence }) =>
+      Effect.fail(absent(evidence.excerpt.split("\n", 1)[0] ?? ""))
+    )
+  )
+  if (head === null) return yield* absent(`${remoteUrl} has no branch ${branch}`)
   return branch
 })
 

@@ -1,66 +1,18 @@
-import { readFileSync } from "node:fs"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Cause, Console, Effect, Layer, Logger, Option, References, Runtime, Schema, Stdio } from "effect"
-import { CliError, CliOutput, Command } from "effect/cli"
-import { packageRoot } from "../layers/PackageRoot.ts"
-import { demo } from "./commands/Demo.ts"
-import { doctor } from "./commands/Doctor.ts"
-import { forge } from "./commands/Forge.ts"
-import { migrate } from "./commands/Migrate.ts"
-import { project } from "./commands/Project.ts"
-import { run } from "./commands/Run.ts"
-import { status } from "./commands/Status.ts"
-import { submit } from "./commands/Submit.ts"
-import { worker } from "./commands/Worker.ts"
-import { type Explanation, explain, explainUsage } from "./Explain.ts"
-import { style } from "./Style.ts"
-import { NotCompleted } from "./UserError.ts"
+// The package's index would also load what nobody asked for, and a command begins with loading.
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Effect, Stdio } from "effect"
+import { program } from "./Program.ts"
 
-const { version } = Schema.decodeUnknownSync(
-  Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
-)(readFileSync(`${packageRoot}/package.json`, "utf8"))
-
-const moose = Command.make("moose").pipe(
-  Command.withDescription("Turns a work order into a reviewed pull request"),
-  Command.withSubcommands([demo, run, submit, worker, status, project, doctor, migrate, forge])
-)
-
-const isNotCompleted = Schema.is(NotCompleted)
-
-const print = ({ problem, fix }: Explanation) => Console.error(`${style.bad("moose:")} ${problem}\n  ${fix}`)
-
-/** A mistake is answered in two lines; the help they point to is longer than most screens. */
-const presenter = CliOutput.layerPresenter({
-  present: (event) =>
-    event._tag === "InvalidInvocation"
-      ? print(explainUsage(event.errors, event.commandPath))
-      : CliOutput.defaultPresenter.present(event)
-})
-
-/** One line that says what is wrong, one that says what to do. */
-const report = (cause: Cause.Cause<unknown>) => {
-  if (Cause.hasInterruptsOnly(cause)) return Effect.void
-  const error = Option.getOrElse(Cause.findErrorOption(cause), () => Cause.squash(cause))
-  // Reported already, in full: by the presenter, and by the command itself.
-  if (CliError.isCliError(error) && error._tag === "ShowHelp") return Effect.void
-  if (isNotCompleted(error)) return Effect.void
-  return print(explain(error))
+// That a reader left (`moose run … | head -1`) is no reason to leave an order half done.
+for (const output of [process.stdout, process.stderr]) {
+  output.on("error", (error) => {
+    if (!("code" in error && error.code === "EPIPE")) throw error
+  })
 }
 
-/** For people: what is worth a warning, on stderr, without colours or stacks. */
-const logging = Layer.mergeAll(
-  Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
-  Layer.succeed(References.MinimumLogLevel, "Warn")
-)
-
-Effect.gen(function* () {
-  const stdio = yield* Stdio.Stdio
-  yield* Command.runWith(moose, { version })(yield* stdio.args)
-}).pipe(
-  Effect.tapCause(report),
-  Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenter)),
-  NodeRuntime.runMain({
-    disableErrorReporting: true,
-    teardown: (exit, onExit) => Runtime.defaultTeardown(exit, onExit)
-  })
+// Ends with code 0, 1 when something is wrong, and 130 when it was interrupted.
+Effect.flatMap(Stdio.Stdio, ({ args }) => Effect.flatMap(args, program)).pipe(
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain({ disableErrorReporting: true })
 )

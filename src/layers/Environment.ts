@@ -1,4 +1,4 @@
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, FileSystem, Layer, Option, Path, Redacted } from "effect"
 import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"

@@ -25,11 +25,13 @@ const answerTo = (reply: ServerResponse) => (answer: IncomingMessage) => {
 /** A reverse proxy on 127.0.0.1 in front of `target` that can hold a request, or lose its reply; until the scope closes. */
 export const make = Effect.fnUntraced(function* (target: string) {
   const { host, hostname, port } = new URL(target)
-  const requests: Array<Request> = []
+  const came: Array<Request> = []
+  const passed: Array<Request> = []
   const rules: Array<Rule> = []
 
   const pass = (incoming: IncomingMessage, body: Buffer, onAnswer: (answer: IncomingMessage) => void) => {
-    const { method, url } = incoming
+    const { method = "", url = "" } = incoming
+    passed.push({ method, path: url })
     // The whole body is here: what came in pieces goes out as one.
     const { "transfer-encoding": _, ...headers } = incoming.headers
     const sent = forward({
@@ -50,7 +52,7 @@ export const make = Effect.fnUntraced(function* (target: string) {
     incoming.on("end", () => {
       const body = Buffer.concat(chunks)
       const asked = { method: incoming.method ?? "", path: incoming.url ?? "" }
-      requests.push(asked)
+      came.push(asked)
       const index = rules.findIndex(({ matches }) => matches(asked))
       const [rule] = index === -1 ? [] : rules.splice(index, 1)
       if (rule === undefined) return pass(incoming, body, answerTo(reply))
@@ -102,9 +104,10 @@ export const make = Effect.fnUntraced(function* (target: string) {
 
   return {
     url: `http://127.0.0.1:${listening}`,
-    /** Everything that came here, oldest first. */
-    requests,
-    times: (matches: Rule["matches"]) => requests.filter(matches).length,
+    /** How many matching requests came here. */
+    came: (matches: Rule["matches"]) => came.filter(matches).length,
+    /** How many of those were passed on. */
+    passed: (matches: Rule["matches"]) => passed.filter(matches).length,
     /** Holds the next request that matches. */
     hold: (matches: Rule["matches"]) => add("hold", matches),
     /** Passes the next request that matches on, and drops the connection instead of answering. */

@@ -1,18 +1,11 @@
 import type { Classifier } from "../../domain/failures/Classified.ts"
-import { conditions } from "./aider/Conditions.ts"
-import { edits, endings, provider, replies } from "./aider/Rules.ts"
 import { Ended } from "./command/Ended.ts"
-
-const reads = new Set(["startup", "version", "models", "help", "list-models"])
+import { conditions } from "./gh/Conditions.ts"
+import { rules } from "./gh/Rules.ts"
+import { writes } from "./gh/Operations.ts"
 
 /**
- * Failures of Aider, which exits with 0 whatever its model calls came to: what its output and its analytics
- * log say it did decides. Provider errors count only when no reply came after them.
+ * Failures of gh commands: what gh says it did, GitHub's words, the call itself, git's words where git was
+ * run, the network, and last the bare status.
  */
-export const classifier: Classifier<Ended> = {
-  system: "gh",
-  input: Ended,
-  conditions,
-  rules: [...endings, ...edits, ...provider, ...replies],
-  writes: (operation) => !reads.has(operation.trim().toLowerCase())
-}
+export const classifier: Classifier<Ended> = { system: "gh", input: Ended, conditions, rules, writes }

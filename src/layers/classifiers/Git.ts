@@ -1,8 +1,8 @@
-import type { Classifier } from "../../domain/failures/Classified.ts"
+import type { Classifier, Rule } from "../../domain/failures/Classified.ts"
 import { Ended } from "./command/Ended.ts"
 import { textRules } from "./command/TextRule.ts"
 import { changes, shapes } from "./git/Changes.ts"
-import { conditions } from "./git/Conditions.ts"
+import { type Tag, conditions } from "./git/Conditions.ts"
 import { http } from "./git/Http.ts"
 import { operationName, writes } from "./git/Operations.ts"
 import { endings, machine, nesting } from "./git/Process.ts"
@@ -14,30 +14,27 @@ import { inEnglish } from "./git/Words.ts"
 const text = textRules(operationName, inEnglish)
 
 /**
- * Failures of git commands. First what the remote said it did, then how the process ended, what was refused
+ * First what the remote said it did, then how the process ended, what was refused
  * and why, this machine, the host, its address and the way there, and last the words of local commands.
  */
-export const classifier: Classifier<Ended> = {
-  system: "git",
-  input: Ended,
-  conditions,
-  rules: [
-    ...pushTookEffect,
-    ...endings,
-    ...text(nesting),
-    ...pushRefusals,
-    ...text(machine),
-    asksToWait,
-    ...text(hostWords),
-    ...http,
-    ...text(identity),
-    ...text(addresses),
-    ...text(repository),
-    ...text(changes),
-    ...text(names),
-    ...text(connecting),
-    ...text(onTheWay),
-    ...shapes
-  ],
-  writes
-}
+export const rules: ReadonlyArray<Rule<Ended, Tag>> = [
+  ...pushTookEffect,
+  ...endings,
+  ...text(nesting),
+  ...pushRefusals,
+  ...text(machine),
+  asksToWait,
+  ...text(hostWords),
+  ...http,
+  ...text(identity),
+  ...text(addresses),
+  ...text(repository),
+  ...text(changes),
+  ...text(names),
+  ...text(connecting),
+  ...text(onTheWay),
+  ...shapes
+]
+
+/** Failures of git commands. */
+export const classifier: Classifier<Ended> = { system: "git", input: Ended, conditions, rules, writes }

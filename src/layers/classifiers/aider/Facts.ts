@@ -35,16 +35,18 @@ const lastIndex = (lines: ReadonlyArray<string>, pattern: RegExp): number =>
 const read = (ended: Ended, operation: string): Facts => {
   const what = seen(ended)
   const events = what.lines.flatMap((line) => (line.startsWith("{") ? Option.toArray(eventOf(line)) : []))
-  const has = (name: string): boolean => events.some((event) => event.event === name)
+  const count = (name: string): number => events.filter((event) => event.event === name).length
+  const asked = count("message_send_starting")
+  const answered = count("message_send")
   const reasons = events.flatMap((event) => event.properties?.reason ?? [])
   // Where the log says so, the words above it do not count.
-  const reply = has("message_send") ? what.lines.length : lastIndex(what.lines, replyLine)
+  const reply = answered > 0 && answered >= asked ? what.lines.length : lastIndex(what.lines, replyLine)
   return {
     ...what,
     operation,
     applied: what.lines.some((line) => appliedLine.test(line)),
     replied: reply > lastIndex(what.lines, providerLine),
-    unanswered: has("message_send_starting") && !has("message_send"),
+    unanswered: asked > answered,
     killed: wasKilled(what) || reasons.includes("Control-C") || /\^C KeyboardInterrupt/.test(what.text)
   }
 }

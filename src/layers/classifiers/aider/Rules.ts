@@ -32,7 +32,7 @@ export const endings: ReadonlyArray<Rule<Ended, Tag>> = [
   rule("process.missing", (run) =>
     run.exitCode === 127 ||
     run.exitCode === 126 ||
-    /\baider: (?:command )?not found|spawn aider ENOENT|No module named '?(?:aider|litellm|boto3)|Error loading required imports|need to: pip install/m.test(
+    /\baider: (?:command )?not found|spawn aider ENOENT|No module named '?(?:aider|litellm|boto3)|Error loading required imports|need to: pip install|Bad git executable/m.test(
       run.text
     )
       ? { tag: "ToolMissing", reach: nothing(run) }
@@ -57,7 +57,7 @@ export const edits: ReadonlyArray<Rule<Ended, Tag>> = [
   said(
     "edit.disk",
     ({ text }) => (full.test(text) ? "DiskFull" : "FileSystemDenied"),
-    /^(?:Exception while updating files|Unable to write file|Unable to create \S+, skipping)/m,
+    /^(?:OSError|PermissionError): \[Errno|^(?:Exception while updating files|Unable to write file|Unable to create \S+, skipping)/m,
     (run) => (/, skipping edits/.test(run.text) ? nothing(run) : perhaps(run)),
     ({ text }) => !full.test(text) && !denied.test(text) && !/, skipping edits/.test(text)
   ),
@@ -92,7 +92,8 @@ export const provider: ReadonlyArray<Rule<Ended, Tag>> = [
     "TooLong",
     /ContextWindowExceededError|has hit a token limit|possibly exhausted context window|possibly exceeded output limit|estimated chat context of|prompt is too long|maximum context length|exceeds? (?:the )?(?:model's )?(?:maximum )?context|context_length_exceeded|input length and `max_tokens` exceed|too many tokens|request too large/i,
     nothing,
-    recovered
+    // The log counts a reply that was cut at the limit as one.
+    (run) => recovered(run) && !/has hit a token limit/.test(run.text)
   ),
   said(
     "provider.content",

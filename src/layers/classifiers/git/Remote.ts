@@ -72,7 +72,7 @@ export const identity: ReadonlyArray<TextRule<Tag>> = [
 export const addresses: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "address.wrong",
-    says: /does not appear to be a git repository|^fatal: repository '(?!\w+:\/\/).*' does not exist|no such remote|No such remote|no remote repository specified|strange (?:hostname|pathname|port) '.*' blocked|no path specified|transport '.*' not allowed|protocol '.*' is not supported|unable to find remote helper|is not a valid remote name|Invalid proxy URL|unknown port|bad\/illegal format|Malformed input|not supported or disabled in libcurl|credential url cannot be parsed|Port number ended/im,
+    says: /does not appear to be a git repository|^fatal: repository '(?!\w+:\/\/).*' does not exist|git-(?:upload|receive)-pack: .*(?:not found|No such file)|no such remote|No such remote|no remote repository specified|strange (?:hostname|pathname|port) '.*' blocked|no path specified|transport '.*' not allowed|protocol '.*' is not supported|unable to find remote helper|is not a valid remote name|Invalid proxy URL|unknown port|bad\/illegal format|Malformed input|not supported or disabled in libcurl|credential url cannot be parsed|Port number ended/im,
     is: "RemoteAddressWrong"
   },
   {
@@ -147,7 +147,7 @@ export const onTheWay: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "net.cut",
-    says: /Operation (?:too slow|timed out)|Timeout was reached|not responding|Connection timed out|timed out after|Empty reply from server|(?:Recv|Send) failure|hung up unexpectedly|unexpected disconnect|early EOF|Broken pipe|[Cc]onnection (?:was |to .* )?(?:reset|closed|aborted|terminated)|SSL_ERROR_SYSCALL|SSL_read|GnuTLS recv error|HTTP\/?[23] (?:stream|framing)|HTTP2 framing|body are still expected|expected flush after|invalid index-pack output|index-pack failed|unexpected eof|pack-objects died|client_loop|packet_write_wait|ssh_dispatch_run_fatal|^fatal: (?:read|write) error|unable to write (?:request )?to remote|send_pack: send error|transfer closed|remote (?:server )?sent unexpected/im,
+    says: /Operation (?:too slow|timed out)|Timeout was reached|not responding|Connection timed out|timed out after|Empty reply from server|(?:Recv|Send) failure|hung up unexpectedly|unexpected disconnect|early EOF|Broken pipe|[Cc]onnection (?:was |to .* )?(?:reset|closed|aborted|terminated)|SSL_ERROR_SYSCALL|SSL_read|GnuTLS recv error|HTTP\/?[23] (?:stream|framing)|HTTP2 framing|body are still expected|expected flush after|invalid index-pack output|index-pack failed|unexpected eof|pack-objects died|client_loop|Received disconnect|Disconnected from|packet_write_wait|ssh_dispatch_run_fatal|^fatal: (?:read|write) error|unable to write (?:request )?to remote|send_pack: send error|transfer closed|remote (?:server )?sent unexpected/im,
     is: ({ text }) => (tooSlow.test(text) ? "NetworkTimeout" : "NetworkReset"),
     reach: atFirstQuestion
   }
