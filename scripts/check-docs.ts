@@ -21,7 +21,9 @@ const found = written()
 if (found !== wanted) {
   const lines = wanted.split("\n")
   const line = found.split("\n").findIndex((text, index) => text !== lines[index])
-  console.error(`docs/failures.md is not what the tables say, from line ${line < 0 ? lines.length : line + 1} on.`)
+  console.error(
+    `docs/failures.md is not what the tables say, from line ${line < 0 ? lines.length : line + 1} on.`
+  )
   console.error("Write it again with: node scripts/check-docs.ts --write")
   process.exitCode = 1
 }

@@ -1,4 +1,16 @@
-import { Clock, Data, Duration, Effect, Layer, Option, Random, Result, Schedule, Stream } from "effect"
+import {
+  Clock,
+  Data,
+  Duration,
+  Effect,
+  Layer,
+  Option,
+  Predicate,
+  Random,
+  Result,
+  Schedule,
+  Stream
+} from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { TimedOut } from "../domain/errors/Reasons.ts"
@@ -40,23 +52,35 @@ const tooLate = (operation: string, limit: Duration.Duration) =>
 const isPassing = (status: number): boolean =>
   status >= 500 || status === 408 || status === 425 || status === 429
 
+/** What went wrong on the way; the errors of fetch say it in their causes only. */
+const wordsOf = (error: Error): string => {
+  const words: Array<string> = []
+  let next: unknown = error
+  for (let depth = 0; depth < Limits.classifiedCausesMax && Predicate.isError(next); depth++) {
+    words.push(next.message)
+    next = next.cause
+  }
+  return [...new Set(words)].filter((word) => word !== "").join(": ")
+}
+
 class TooLong extends Data.TaggedError("TooLong")<{ readonly message: string }> {}
 
 /** The body as text, if it is not longer than a manager has reason to be. */
 const readBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
   stream.pipe(
     Stream.runFoldEffect(
-      (): ReadonlyArray<Uint8Array> => [],
-      (chunks, chunk) => {
-        const bytes = chunks.reduce((sum, { byteLength }) => sum + byteLength, chunk.byteLength)
-        return bytes > Limits.managerReplyBytesMax
+      () => ({ bytes: 0, chunks: new Array<Uint8Array>() }),
+      ({ bytes, chunks }, chunk) => {
+        chunks.push(chunk)
+        const read = bytes + chunk.byteLength
+        return read > Limits.managerReplyBytesMax
           ? Effect.fail(
               new TooLong({ message: `the answer is longer than ${Limits.managerReplyBytesMax} bytes` })
             )
-          : Effect.succeed([...chunks, chunk])
+          : Effect.succeed({ bytes: read, chunks })
       }
     ),
-    Effect.map((chunks) => Buffer.concat(chunks).toString("utf8"))
+    Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8"))
   )
 
 /** The waits of the retry table, spread by its jitter, or what the manager asks for if that is longer. */
@@ -123,7 +147,7 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
         )
         return yield* client.execute(question).pipe(
           Effect.flatMap((response) => Effect.map(readBody(response), (body) => ({ response, body }))),
-          Effect.mapError((cause) => noAnswer(cause.message, cause._tag !== "TooLong", { cause })),
+          Effect.mapError((cause) => noAnswer(wordsOf(cause), cause._tag !== "TooLong", { cause })),
           Effect.timeoutOrElse({
             duration: Limits.managerCall,
             orElse: () => Effect.fail(tooLate(operation, Limits.managerCall))

@@ -2,8 +2,9 @@ import { Context, Schema } from "effect"
 import { ProjectMissing, WorkOrderMissing, storeReasons } from "../domain/errors/Reasons.ts"
 import { TimelineEvent } from "../domain/Fact.ts"
 import { ProjectId, WorkOrderId } from "../domain/Ids.ts"
+import { ErrorGroup, OrderStory } from "../domain/OrderStory.ts"
 import { PastOutcome } from "../domain/Route.ts"
-import { Status } from "../domain/Status.ts"
+import { Status, StepName } from "../domain/Status.ts"
 import { Kind, Metadata, WorkOrder, WorkOrderView } from "../domain/WorkOrder.ts"
 import type { Service } from "./Contract.ts"
 
@@ -57,6 +58,22 @@ export const WorkOrdersContract = {
   pastOutcomes: {
     input: Schema.Struct({ project: ProjectId, kind: Kind }),
     output: Schema.Array(PastOutcome),
+    failure: Schema.Union(storeReasons)
+  },
+  /** Everything there is to say about an order and its current run, at one moment. */
+  explain: {
+    input: Schema.Struct({ id: WorkOrderId }),
+    output: OrderStory,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /** The failures of all orders since a moment, by step and reason, last seen first; of one step or reason where named. */
+  errors: {
+    input: Schema.Struct({
+      since: Schema.DateTimeUtcFromString,
+      step: Schema.optionalKey(StepName),
+      tag: Schema.optionalKey(Schema.String)
+    }),
+    output: Schema.Array(ErrorGroup),
     failure: Schema.Union(storeReasons)
   }
 } as const

@@ -29,7 +29,8 @@ const answer = (id: string | null, found: Classification): string => {
 /** The answer to one line of JSON, or what is wrong with the line. */
 export const classifyLine = (text: string): Result.Result<string, string> => {
   const json = decodeJson(text)
-  if (Result.isFailure(json)) return Result.fail(`it is not JSON: ${problemOf(json.failure).replace(/^the object: /, "")}`)
+  if (Result.isFailure(json))
+    return Result.fail(`it is not JSON: ${problemOf(json.failure).replace(/^the object: /, "")}`)
   const failure = decodeFailure(json.success)
   if (Result.isFailure(failure)) return Result.fail(problemOf(failure.failure))
   const { id, system, operation, input } = failure.success
@@ -115,7 +116,8 @@ export const classify = Command.make(
       return yield* classifyLines
     }
     const figure = figureOf[system.value]
-    const comes = figure === "none" ? "with neither" : `with ${figure === "status" ? "--status" : "--exit-code"}`
+    const comes =
+      figure === "none" ? "with neither" : `with ${figure === "status" ? "--status" : "--exit-code"}`
     const fix = `Failures of ${system.value} come ${comes}.`
     yield* without(Option.isSome(exitCode) && figure !== "exit code", "--exit-code", fix)
     yield* without(Option.isSome(status) && figure !== "status", "--status", fix)

@@ -1,6 +1,7 @@
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { ProjectMissing, WorkOrderMissing } from "../../domain/errors/Reasons.ts"
 import type { WorkOrderId } from "../../domain/Ids.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
 import { WorkOrders, WorkOrdersContract as Contract } from "../../services/WorkOrders.ts"
 import { StoreCall, storeFunction } from "./StoreCall.ts"
 
@@ -23,6 +24,17 @@ const merge = storeFunction(
 )
 const cancel = storeFunction("cancel_work_order", Contract.cancel.input, Contract.cancel.output, noOrder)
 const outcomes = storeFunction("past_outcomes", Contract.pastOutcomes.input, Contract.pastOutcomes.output)
+const explain = storeFunction(
+  "explain_order",
+  Schema.Struct({ ...Contract.explain.input.fields, limit: Schema.Int }),
+  Contract.explain.output,
+  noOrder
+)
+const errors = storeFunction(
+  "list_errors",
+  Schema.Struct({ ...Contract.errors.input.fields, limit: Schema.Int, ordersLimit: Schema.Int }),
+  Contract.errors.output
+)
 
 /** Work orders in the store. */
 export const layer = Layer.effect(
@@ -37,7 +49,15 @@ export const layer = Layer.effect(
       timeline: Effect.fn("WorkOrders.timeline")(timeline, provide),
       mergeMetadata: Effect.fn("WorkOrders.mergeMetadata")(merge, provide),
       cancel: Effect.fn("WorkOrders.cancel")(cancel, provide),
-      pastOutcomes: Effect.fn("WorkOrders.pastOutcomes")(outcomes, provide)
+      pastOutcomes: Effect.fn("WorkOrders.pastOutcomes")(outcomes, provide),
+      explain: Effect.fn("WorkOrders.explain")(
+        (input) => explain({ ...input, limit: Limits.explainedRowsMax }),
+        provide
+      ),
+      errors: Effect.fn("WorkOrders.errors")(
+        (input) => errors({ ...input, limit: Limits.errorGroupsMax, ordersLimit: Limits.errorOrdersMax }),
+        provide
+      )
     })
   })
 )
