@@ -32,7 +32,7 @@ const read = (raw: unknown): Ended => {
 
 /** Reads anything that may tell how a command ended; whatever it does not tell is empty. */
 export const Ended = Schema.Unknown.pipe(
-  Schema.decodeTo(Read, SchemaTransformation.transform({ decode: read, encode: (ended) => ended }))
+  Schema.decodeTo(Read, SchemaTransformation.transform({ decode: read, encode: (ended): unknown => ended }))
 )
 
 /** What a command printed, the same however it was shown: no colours, no line-end or terminal tricks. */
