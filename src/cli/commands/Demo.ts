@@ -63,12 +63,19 @@ const hello = `Moose demo: everything on this machine. PostgreSQL, a forge that 
 a sample repository, the built-in editor, and an offline model that knows this work order.
 `
 
+/** How whoever reads this called us: through npm's scripts, or by name. */
+const moose = process.env["npm_lifecycle_event"] === undefined ? "moose" : "npm run moose --"
+
 const next = `
 Next:
-  moose run --repo <folder or URL> --title "…"      a work order on a repository of yours
-  moose demo --fail PushRejected                    what a failure looks like
-  moose forge                                       keeps the forge up, to open the pull request
-  moose doctor                                      what is in use, and what is missing`
+  ${moose} run --repo <folder or URL> --title "…"
+      a work order on a repository of yours
+  ${moose} demo --fail PushRejected
+      what a failure looks like
+  ${moose} forge
+      keeps the forge up, to open the pull request
+  ${moose} doctor
+      what is in use, and what is missing`
 
 /** `moose demo`: a work order becomes a pull request, with nothing configured. */
 export const demo = Command.make(

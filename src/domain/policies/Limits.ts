@@ -22,6 +22,8 @@ export const Limits = {
 
   /** How much of one of a command's outputs is searched for what went wrong, its beginning and its end. */
   classifiedCharactersMax: 64 * 1024,
+  /** How much of one line. */
+  classifiedLineCharactersMax: 4_000,
   /** How deep the causes of an error are followed, and how many attempts of an AggregateError are looked at. */
   classifiedCausesMax: 8,
   classifiedAttemptsMax: 32,

@@ -7,7 +7,7 @@ const reads = new Set(["startup", "version", "models", "help", "list-models"])
 
 /**
  * Failures of Aider, which exits with 0 whatever its model calls came to: what its output and its analytics
- * log say it did decides. Provider errors count only when no reply came after them.
+ * log say it did decides. Provider errors count only when no reply came.
  */
 export const classifier: Classifier<Ended> = {
   system: "aider",

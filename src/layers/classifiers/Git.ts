@@ -1,7 +1,7 @@
 import type { Classifier, Rule } from "../../domain/failures/Classified.ts"
 import { Ended } from "./command/Ended.ts"
 import { textRules } from "./command/TextRule.ts"
-import { changes, shapes } from "./git/Changes.ts"
+import { changes, refusalsCutShort, shapes } from "./git/Changes.ts"
 import { type Tag, conditions } from "./git/Conditions.ts"
 import { http } from "./git/Http.ts"
 import { operationName, writes } from "./git/Operations.ts"
@@ -9,9 +9,10 @@ import { endings, machine, nesting } from "./git/Process.ts"
 import { pushRefusals, pushTookEffect } from "./git/Push.ts"
 import { addresses, asksToWait, connecting, hostWords, identity, onTheWay } from "./git/Remote.ts"
 import { names, repository } from "./git/Repository.ts"
-import { inEnglish } from "./git/Words.ts"
+import { inEnglish, ownInEnglish } from "./git/Words.ts"
 
 const text = textRules(operationName, inEnglish)
+const own = textRules(operationName, ownInEnglish)
 
 /**
  * First what the remote said it did, then how the process ended, what was refused
@@ -28,11 +29,12 @@ export const rules: ReadonlyArray<Rule<Ended, Tag>> = [
   ...http,
   ...text(identity),
   ...text(addresses),
-  ...text(repository),
-  ...text(changes),
-  ...text(names),
+  ...own(repository),
+  ...own(changes),
+  ...own(names),
   ...text(connecting),
   ...text(onTheWay),
+  refusalsCutShort,
   ...shapes
 ]
 

@@ -15,7 +15,7 @@ const eventOf = Schema.decodeUnknownOption(Event)
 export interface Facts extends Seen {
   /** A file was changed. */
   readonly applied: boolean
-  /** A model's reply arrived, and no provider error came after it. */
+  /** A model's reply arrived, so that Aider itself overcame what provider errors there were. */
   readonly replied: boolean
   /** A model was asked, and the analytics log has no reply. */
   readonly unanswered: boolean
@@ -26,12 +26,6 @@ export interface Facts extends Seen {
 const appliedLine =
   /^Applied edit to |blocks? (?:was|were) applied successfully|hunks did apply successfully|^Commit [0-9a-f]{7,40} /
 const replyLine = /^Tokens: .*\breceived\b/
-const providerLine =
-  /\blitellm\.[A-Z]\w*(?:Error|Timeout)\b|^litellm\.Timeout|^Retrying in [\d.]+ seconds|has hit a token limit/
-
-const lastIndex = (lines: ReadonlyArray<string>, pattern: RegExp): number =>
-  lines.findLastIndex((line) => pattern.test(line))
-
 const read = (ended: Ended, operation: string): Facts => {
   const what = seen(ended)
   const events = what.lines.flatMap((line) => (line.startsWith("{") ? Option.toArray(eventOf(line)) : []))
@@ -39,13 +33,11 @@ const read = (ended: Ended, operation: string): Facts => {
   const asked = count("message_send_starting")
   const answered = count("message_send")
   const reasons = events.flatMap((event) => event.properties?.reason ?? [])
-  // Where the log says so, the words above it do not count.
-  const reply = answered > 0 && answered >= asked ? what.lines.length : lastIndex(what.lines, replyLine)
   return {
     ...what,
     operation,
     applied: what.lines.some((line) => appliedLine.test(line)),
-    replied: reply > lastIndex(what.lines, providerLine),
+    replied: (answered > 0 && answered >= asked) || what.lines.some((line) => replyLine.test(line)),
     unanswered: asked > answered,
     killed: wasKilled(what) || reasons.includes("Control-C") || /\^C KeyboardInterrupt/.test(what.text)
   }

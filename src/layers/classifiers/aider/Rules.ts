@@ -76,9 +76,9 @@ export const edits: ReadonlyArray<Rule<Ended, Tag>> = [
 const perMinute = /per[_ -]?minute|PerMinute|\b[TR]PM\b/
 const tooOften =
   /\b(?:Router)?RateLimitError|has rate limited you|rate_limit_error|RESOURCE_EXHAUSTED|Too Many Requests/
-const recovered = (run: Facts): boolean => run.replied
+const recovered = (run: Facts): boolean => run.replied && !run.applied
 
-/** What the provider said last. Aider prints litellm's exception, its own sentence about it, or both. */
+/** What the provider said. Aider prints litellm's exception, its own sentence about it, or both. */
 export const provider: ReadonlyArray<Rule<Ended, Tag>> = [
   said(
     "provider.balance",
@@ -183,6 +183,8 @@ export const replies: ReadonlyArray<Rule<Ended, Tag>> = [
     if (run.replied) return { tag: "NoEdits", reach: "refused" }
     return run.unanswered ? { tag: "NoReply", reach: "refused" } : undefined
   }),
+  // Nothing known went wrong, but the edits are there.
+  rule("edit.applied", (run) => (run.applied ? { tag: "OutcomeUnknown", reach: "happened" } : undefined)),
   // A warning, and only the matter when nothing else is.
   said("setup.key", "KeyMissing", /^- \w+: Not set$/m)
 ]

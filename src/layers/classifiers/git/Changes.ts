@@ -87,6 +87,24 @@ export const changes: ReadonlyArray<TextRule<Tag>> = [
 const nothing = /^nothing (?:added )?to commit|^no changes added to commit|^nothing to commit$/m
 const sending = /^(?:Writing objects|Total \d+ \(delta)/m
 
+/**
+ * A host's refusal whose line about the branch was cut off: these refuse a push as a whole, or its one branch.
+ */
+export const refusalsCutShort: Rule<Ended, Tag> = {
+  id: "push.refused-cut-short",
+  when: (input, operation) => {
+    const { text } = seen(input)
+    if (!isPush(operationName(operation)) || /hung up|\bRPC\b|up-to-date/.test(text)) return undefined
+    if (/cannot contain secrets|GITHUB PUSH PROTECTION/.test(text))
+      return { tag: "SecretBlocked", reach: "refused" }
+    return /^error: GH0\d\d: |^error: refusing to (?:delete|update) |deleting the current branch is denied|updating the current branch in a non-bare/m.test(
+      text
+    )
+      ? { tag: "PushRefused", reach: "refused" }
+      : undefined
+  }
+}
+
 /** What only the shape of the output tells, in any language: where it was printed, and with which exit code. */
 export const shapes: ReadonlyArray<Rule<Ended, Tag>> = [
   {

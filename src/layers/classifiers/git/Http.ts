@@ -9,7 +9,7 @@ import { inTransfer, operationName } from "./Operations.ts"
  * question, before anything is sent; a number of curl's stands only where the transfer itself failed.
  */
 
-const status = /(?:requested URL returned error:|RPC [^;。]*[;。] ?HTTP|\bHTTP(?: code)? ?=?) ?(\d{3})\b/
+const status = /(?:requested URL returned error: |\bHTTP (?=\d{3} curl)|result=22, HTTP code = )(\d{3})\b/
 const curl = /\bcurl (\d{1,2})\b/
 const transferring = /\bcurl \d|\bRPC\b/
 const tooOften =

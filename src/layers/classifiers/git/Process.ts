@@ -93,7 +93,7 @@ export const machine: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "file.denied",
     says: new RegExp(
-      `insufficient permission for adding an object|\\bopen\\(.*(?:${Words.permissionDenied})|(?:unable to|could ?n[o']t|cannot|can't|failed to|error (?:opening|reading|writing)|Unable to|Konnte|Impossible de|No se pudo|不能|无法).*(?:${Words.permissionDenied})`,
+      `insufficient permission for adding an object|\\bopen\\(.*(?:${Words.permissionDenied})|(?:unable to|could ?n[o']t|cannot|can't|failed to|error (?:opening|reading|writing)).*(?:${Words.permissionDenied})`,
       "im"
     ),
     is: "FileSystemDenied",

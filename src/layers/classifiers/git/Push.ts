@@ -135,6 +135,12 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
   ),
   onPush("push.refused", ({ refused: no }) =>
     no.length > 0 ? { tag: "PushRefused", reach: "refused" } : undefined
+  ),
+  // Said before anything is sent, although git then adds that the remote hung up.
+  onPush("push.atomic", ({ text }) =>
+    /^error: atomic push failed for ref/m.test(text)
+      ? { tag: "PushNotFastForward", reach: "refused" }
+      : undefined
   )
 ]
 
