@@ -31,6 +31,7 @@ import { Workspace } from "../src/services/Workspace.ts"
 import {
   World,
   at,
+  baseSha,
   branch,
   headSha,
   order,
@@ -175,7 +176,10 @@ describe("a step that fails", () => {
     Effect.gen(function* () {
       const world = new World()
       const reason = new EditorRejectedEdits({ edit: 1, path: "src/a.js", problem: "it occurs twice" })
-      const ended = yield* runIn(world, Layer.succeed(CodeEditor, { apply: () => Effect.fail(reason) }))
+      const ended = yield* runIn(
+        world,
+        Layer.succeed(CodeEditor, { ready: () => Effect.void, apply: () => Effect.fail(reason) })
+      )
       assert.strictEqual(ended._tag, "Failed")
       if (ended._tag !== "Failed") return
       assert.strictEqual(ended.error._tag, "ApplyError")
@@ -213,7 +217,7 @@ describe("a step that fails", () => {
     Effect.gen(function* () {
       const world = new World()
       const apply = () => Effect.die(new Error("cannot read properties of undefined"))
-      const ended = yield* runIn(world, Layer.succeed(CodeEditor, { apply }))
+      const ended = yield* runIn(world, Layer.succeed(CodeEditor, { ready: () => Effect.void, apply }))
       assert.strictEqual(ended._tag, "Failed")
       if (ended._tag !== "Failed") return
       assert.strictEqual(ended.error.reason._tag, "UnexpectedDefect")
@@ -418,7 +422,7 @@ describe("cancelling", () => {
         yield* engine.interruptUnsafe(Pipeline, executionId(at.workOrderId, at.run))
         const ended = yield* Fiber.join(fiber)
         assert.strictEqual(ended._tag, "Cancelled")
-      }).pipe(Effect.provide(world.layer(Layer.succeed(CodeEditor, { apply }))))
+      }).pipe(Effect.provide(world.layer(Layer.succeed(CodeEditor, { ready: () => Effect.void, apply }))))
       assert.isTrue(world.calls.includes("Workspace.closeWorktree"))
       assert.isTrue(world.calls.includes("Workspace.removeInstructions"))
       assert.deepStrictEqual(lastMove(world), {
@@ -436,8 +440,12 @@ describe("clean-up", () => {
       const world = new World()
       const push = () => Effect.fail(new PushRejected({ branch, evidence }))
       const unreachable = new RemoteUnreachable({ remote: "https://forge.invalid", evidence })
-      const remoteHead = () =>
-        Effect.suspend(() => (failures(world).length > 0 ? Effect.fail(unreachable) : Effect.succeed(null)))
+      const remoteHead = ({ branch: name }: { readonly branch: string }) =>
+        Effect.suspend(() =>
+          failures(world).length > 0
+            ? Effect.fail(unreachable)
+            : Effect.succeed(name === order.baseBranch ? baseSha : null)
+        )
       const ended = yield* runIn(world, but.workspace(world, { push, remoteHead }))
       assert.strictEqual(ended._tag, "Failed")
       assert.deepStrictEqual(lastMove(world), {
@@ -454,9 +462,11 @@ describe("clean-up", () => {
     Effect.gen(function* () {
       const world = new World()
       const push = () => Effect.fail(new PushRejected({ branch, evidence }))
-      const remoteHead = () =>
+      const remoteHead = ({ branch: name }: { readonly branch: string }) =>
         Effect.suspend(() =>
-          failures(world).length > 0 ? Effect.die(new Error("oops")) : Effect.succeed(null)
+          failures(world).length > 0
+            ? Effect.die(new Error("oops"))
+            : Effect.succeed(name === order.baseBranch ? baseSha : null)
         )
       const ended = yield* runIn(world, but.workspace(world, { push, remoteHead }))
       assert.strictEqual(ended._tag, "Failed")

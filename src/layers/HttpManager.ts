@@ -80,7 +80,9 @@ const readBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
           : Effect.succeed({ bytes: read, chunks })
       }
     ),
-    Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8"))
+    Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8")),
+    // An answer without a body is an answer.
+    Effect.catchReason("HttpClientError", "EmptyBodyError", () => Effect.succeed(""))
   )
 
 /** The waits of the retry table, spread by its jitter, or what the manager asks for if that is longer. */

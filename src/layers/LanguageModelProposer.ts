@@ -28,6 +28,8 @@ import { tokensUpperBound } from "../domain/policies/Prices.ts"
 import type { ModelChoice } from "../domain/Route.ts"
 import type { Failure, Input } from "../services/Contract.ts"
 import { type ModelReply, Proposer, type ProposerContract } from "../services/Proposer.ts"
+import { conditionOf } from "./classifiers/Condition.ts"
+import { classifier } from "./classifiers/OpenAi.ts"
 import * as OfflineModel from "./models/OfflineModel.ts"
 import * as OpenAiFailure from "./models/OpenAiFailure.ts"
 import * as OpenAiModel from "./models/OpenAiModel.ts"
@@ -54,6 +56,12 @@ const operations: Record<ModelChoice["provider"], string> = {
 
 const decodeFacts = Schema.decodeUnknownOption(OpenAiFailure.Facts)
 
+/** What a connection that failed says of itself; a timeout of ours has no words to classify. */
+const transportCondition = (reason: AiError.AiErrorReason) =>
+  reason._tag === "NetworkError" && reason.cause !== undefined && !Cause.isTimeoutError(reason.cause)
+    ? conditionOf(classifier, "chat", reason.cause)
+    : {}
+
 /** What the provider said, as evidence, and whether it called itself overloaded. */
 const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
   const { reason } = error
@@ -62,12 +70,13 @@ const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
   const status = http?.response?.status
   const facts = "metadata" in reason ? decodeFacts(reason.metadata) : Option.none()
   const said = Option.match(facts, { onNone: () => ({}), onSome: ({ openai }) => openai })
-  const { retryAfterMs, overloaded = false }: (typeof OpenAiFailure.Facts.Type)["openai"] = said
+  const { retryAfterMs, overloaded = false, condition }: (typeof OpenAiFailure.Facts.Type)["openai"] = said
   const evidence = Evidence.make({
     operation: operations[choice.provider],
     excerpt: description ?? http?.body ?? reason.message,
     ...(status === undefined ? {} : { httpStatus: status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(condition === undefined ? transportCondition(reason) : { condition }),
     cause: error
   })
   return { evidence, overloaded }

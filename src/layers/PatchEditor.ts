@@ -48,7 +48,7 @@ export const layer: Layer.Layer<CodeEditor, never, FileSystem.FileSystem | Path.
     })
 
     // It is part of this program.
-    const ready = Effect.fn("CodeEditor.ready")((_: Input<typeof CodeEditorContract, "ready">) => Effect.void)
+    const ready = Effect.fn("CodeEditor.ready")(() => Effect.void)
 
     return CodeEditor.of({ ready, apply })
   })

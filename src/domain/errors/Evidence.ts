@@ -7,7 +7,7 @@ export const excerptCharactersMax = 500
 const searchedCharactersMax = 64 * 1024
 
 /** What a classifier made of the raw evidence: finer than the reason, and what `policies/Meaning.ts` goes by. */
-const Condition = Schema.Struct({ tag: Schema.String, ...Meaning.fields })
+export const Condition = Schema.Struct({ tag: Schema.String, ...Meaning.fields })
 
 const Cause = Schema.Defect({ includeStack: true })
 

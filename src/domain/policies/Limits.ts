@@ -154,7 +154,7 @@ export const Limits = {
   cancelled: Duration.seconds(60),
   timelinePageMax: 500,
   /** The longest line that `moose classify` reads, and how much it keeps of a pasted text: its beginning and its end. */
-  classifiedLineCharactersMax: 1024 * 1024,
+  classifyLineCharactersMax: 1024 * 1024,
   pastedCharactersMax: 1024 * 1024,
   /** How many failures, decisions and waits of a run `moose explain` is told, the newest. */
   explainedRowsMax: 200,

@@ -2,6 +2,8 @@ import { Cause, Duration, Option, Schema } from "effect"
 import { AiError } from "effect/ai"
 import OpenAI from "openai"
 import * as Evidence from "../../domain/errors/Evidence.ts"
+import { conditionOf } from "../classifiers/Condition.ts"
+import { classifier } from "../classifiers/OpenAi.ts"
 import { ErrorDetail } from "./OpenAiReply.ts"
 import { retryAfterMs } from "./RetryAfter.ts"
 
@@ -14,7 +16,8 @@ export const Facts = Schema.Struct({
   openai: Schema.Struct({
     /** Only `RateLimitError` has a field for it, and overloaded providers say it as well. */
     retryAfterMs: Schema.optionalKey(Schema.Int),
-    overloaded: Schema.optionalKey(Schema.Boolean)
+    overloaded: Schema.optionalKey(Schema.Boolean),
+    condition: Schema.optionalKey(Evidence.Condition)
   })
 })
 
@@ -39,6 +42,13 @@ interface Failed {
   readonly detail: ErrorDetail
   readonly headers: { readonly get: (name: string) => string | null } | undefined
 }
+
+/** The headers that say something about a failure. */
+const namedHeaders = (headers: NonNullable<Failed["headers"]>) =>
+  ["content-type", "retry-after", "retry-after-ms", "x-should-retry", "server"].flatMap((name) => {
+    const value = headers.get(name)
+    return value === null ? [] : [[name, value] as const]
+  })
 
 const quotaCodes: ReadonlyArray<unknown> = [
   "insufficient_quota",
@@ -73,7 +83,12 @@ const fromAnswer = (failed: Failed, request: Request): AiError.AiErrorReason => 
     metadata: {
       openai: {
         ...(Option.isSome(wait) ? { retryAfterMs: wait.value } : {}),
-        ...(overloaded ? { overloaded } : {})
+        ...(overloaded ? { overloaded } : {}),
+        ...conditionOf(classifier, "chat", {
+          status,
+          headers: headers === undefined ? {} : Object.fromEntries(namedHeaders(headers)),
+          body: JSON.stringify({ error: detail })
+        })
       }
     },
     http: {
@@ -158,6 +173,7 @@ const fromTransport = (failure: unknown, request: Request): AiError.AiErrorReaso
     reason: invalidUrl ? "InvalidUrlError" : "TransportError",
     method: "POST",
     url: excerpt(request.url, request),
+    cause: failure,
     description: excerpt(chain.length === 0 ? String(failure) : chain.map(wordsOf).join(": "), request)
   })
 }

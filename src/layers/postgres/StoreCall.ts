@@ -3,6 +3,8 @@ import { Context, Effect, Layer, Option, Schedule, Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Evidence from "../../domain/errors/Evidence.ts"
 import { StoreConflict, StoreUnavailable } from "../../domain/errors/Reasons.ts"
+import { conditionOf } from "../classifiers/Condition.ts"
+import { classifier } from "../classifiers/Postgres.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 
 /** The row that was asked for does not exist. Callers that have a name for it translate this one. */
@@ -46,11 +48,20 @@ const classify = (name: string, error: SqlError): StoreFailure => {
   const server = readServerError(error.reason.cause)
   if (Option.isNone(server)) {
     return new StoreUnavailable({
-      evidence: Evidence.make({ operation, excerpt: `${error.message}: ${String(error.reason.cause)}` })
+      evidence: Evidence.make({
+        operation,
+        excerpt: `${error.message}: ${String(error.reason.cause)}`,
+        ...conditionOf(classifier, "query", error.reason.cause)
+      })
     })
   }
   const { code, message } = server.value
-  const evidence = Evidence.make({ operation, excerpt: message, sqlState: code })
+  const evidence = Evidence.make({
+    operation,
+    excerpt: message,
+    sqlState: code,
+    ...conditionOf(classifier, "query", error.reason.cause)
+  })
   if (code === "MO404") return new StoreMissing({ what: message })
   if (passes.test(code) || error.reason._tag === "ConnectionError") return new StoreUnavailable({ evidence })
   return new StoreConflict({

@@ -231,7 +231,7 @@ describe("OpenAiModel against a scripted server", () => {
         )
         const reason = yield* reasonOf(ask(server.url, "p"))
         assert.instanceOf(reason, AiError.InternalProviderError)
-        assert.deepStrictEqual(reason.metadata, { openai: { retryAfterMs: 3000, overloaded: true } })
+        assert.deepInclude(reason.metadata["openai"], { retryAfterMs: 3000, overloaded: true })
         assert.strictEqual(reason.http?.response?.status, status)
       })
     )
@@ -309,7 +309,8 @@ describe("OpenAiModel against a scripted server", () => {
       )
       const reason = yield* reasonOf(ask(server.url, "p"))
       assert.instanceOf(reason, AiError.InternalProviderError)
-      assert.deepStrictEqual(reason.metadata, { openai: { overloaded: true } })
+      assert.deepInclude(reason.metadata["openai"], { overloaded: true })
+      assert.notProperty(reason.metadata["openai"], "retryAfterMs")
     })
   )
 
