@@ -13,13 +13,13 @@ const isoOrNull = (at: DateTime.Utc | null) => (at === null ? null : iso(at))
 
 /** The step an order is in, failed in, or waits in; null before the first and after the last. */
 const stepOf = ({ view, failure, waiting }: OrderStory): StepName | null => {
-  const named = isStep(view.status)
-    ? view.status
-    : view.status === "waiting"
-      ? waiting?.step
-      : view.status === "completed"
-        ? null
-        : (failure?.step ?? view.failure?.step ?? view.steps.at(-1)?.name)
+  const last = view.steps.at(-1)?.name
+  const named = (() => {
+    if (isStep(view.status)) return view.status
+    if (view.status === "waiting") return waiting?.step ?? last
+    if (view.status === "completed") return null
+    return view.status === "cancelled" ? last : (failure?.step ?? view.failure?.step ?? last)
+  })()
   return isStep(named) ? named : null
 }
 
@@ -89,6 +89,16 @@ const togetherMs = 100
 const together = (a: DateTime.Utc, b: DateTime.Utc) =>
   Math.abs(DateTime.toEpochMillis(a) - DateTime.toEpochMillis(b)) < togetherMs
 
+/** The failures that nothing was done about: of the others the decisions tell, one each. */
+const undecided = ({ failures, decisions }: OrderStory) => {
+  const open = [...decisions]
+  return failures.filter(({ at, message }) => {
+    const index = open.findIndex((it) => it.reason === message && together(it.at, at))
+    if (index >= 0) open.splice(index, 1)
+    return index < 0
+  })
+}
+
 const historyOf = (story: OrderStory) => {
   const { view, decisions, failures, events } = story
   const lines = [
@@ -99,10 +109,11 @@ const historyOf = (story: OrderStory) => {
     ...events
       .filter(({ kind }) => kind !== "StatusMoved")
       .map(({ at, step, message }) => ({ at, step, what: message })),
-    // Failures that something was done about are among the decisions.
-    ...failures
-      .filter(({ at, message }) => !decisions.some((it) => it.reason === message && together(it.at, at)))
-      .map(({ at, step, tag, message }) => ({ at, step, what: `failed, ${tag}: ${message}` }))
+    ...undecided(story).map(({ at, step, tag, message }) => ({
+      at,
+      step,
+      what: `failed, ${tag}: ${message}`
+    }))
   ]
   const sorted = lines.toSorted((a, b) => DateTime.toEpochMillis(a.at) - DateTime.toEpochMillis(b.at))
   const step = stepOf(story)

@@ -1,4 +1,4 @@
-import type { StepName } from "../domain/Status.ts"
+import { type StepName, isSettled } from "../domain/Status.ts"
 import type { Explained, Thing } from "./Explained.ts"
 import { style } from "./Style.ts"
 import { when } from "./Times.ts"
@@ -17,7 +17,16 @@ const doing: Record<StepName, string> = {
 const stepWords = ({ step, status, run }: Explained): string => {
   const again = run > 1 ? `, in run ${run}` : ""
   if (step !== null) return `${doing[step]}${again}`
-  return status === "pending" ? `None yet: it has not begun${again}.` : `All five are done${again}.`
+  switch (status) {
+    case "pending":
+      return `None yet: it has not begun${again}.`
+    case "completed":
+      return `All five are done${again}.`
+    case "cancelled":
+      return `None: it was cancelled before it began${again}.`
+    default:
+      return `It is not recorded${again}.`
+  }
 }
 
 const indent = (text: string, by = 2): ReadonlyArray<string> =>
@@ -30,21 +39,23 @@ const cut = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length <= excerptLinesMax ? lines : [...lines.slice(0, excerptLinesMax), "  …"]
 
 const whyWords = ({ why, status, waitsFor }: Explained): ReadonlyArray<string> => {
+  const ordersWaiting = waitsFor?.incident?.ordersWaiting ?? 0
   const waits =
     waitsFor === null
-      ? []
+      ? status === "cancelled"
+        ? ["It was cancelled."]
+        : []
       : [
           `Waits for ${waitsFor.what ?? "something unnamed"}.`,
           ...(waitsFor.incident === null
             ? []
             : [
                 `It has an incident (${waitsFor.incident.reason}): ${waitsFor.incident.message}`,
-                `${waitsFor.incident.ordersWaiting} orders wait for it; ${waitsFor.incident.failedProbes} tries since were in vain.`
+                `${ordersWaiting} ${ordersWaiting === 1 ? "order waits" : "orders wait"} for it; ${waitsFor.incident.failedProbes} tries since were in vain.`
               ])
         ]
   if (why === null) {
-    if (waits.length > 0) return waits
-    return [status === "cancelled" ? "It was cancelled." : "Nothing has gone wrong."]
+    return waits.length > 0 ? waits : ["Nothing has gone wrong."]
   }
   const { reason, message, operation, excerpt, causes } = why
   const overcome =
@@ -111,13 +122,12 @@ const stateWords = ({ state, run, status }: Explained): ReadonlyArray<string> =>
   })
   const ledger = state.ledger.map(({ state: how, calls, usd }) => `${calls} ${how} ($${usd})`)
   const worker = state.worker
-  const runs = status.endsWith("_failed") || status === "completed" || status === "cancelled"
   return [
     ...(state.disposition === null ? [] : [`left as:       ${state.disposition.replaceAll("_", " ")}`]),
     ...(state.headSha === null ? [] : [`commit:        ${state.headSha}`]),
     ...things,
     `${"ledger:".padEnd(15)}${ledger.length === 0 ? "no paid call was made" : ledger.join(", ")}`,
-    ...(runs || worker === null
+    ...(isSettled(status) || worker === null
       ? []
       : [
           `${"worker:".padEnd(15)}${worker.host === null ? `none (${worker.state})` : `process ${worker.processId} on ${worker.host}`}`
@@ -125,15 +135,15 @@ const stateWords = ({ state, run, status }: Explained): ReadonlyArray<string> =>
   ]
 }
 
-const costWords = ({ cost }: Explained): ReadonlyArray<string> => {
-  const open = Number(cost.reservedUsd) > 0 ? `, $${cost.reservedUsd} more is reserved` : ""
+const costWords = ({ cost, status }: Explained): ReadonlyArray<string> => {
+  const open = isSettled(status) ? "is still set aside for a call that was lost" : "more is reserved"
+  const reserved = Number(cost.reservedUsd) > 0 ? `, $${cost.reservedUsd} ${open}` : ""
+  if (Number(cost.spentUsd) === 0) return [`Nothing was spent${reserved}.`]
   const wasted =
     Number(cost.wastedUsd) > 0
       ? `$${cost.wastedUsd} of it is wasted: no pull request came of it.`
       : "Nothing of it is wasted."
-  return Number(cost.spentUsd) === 0
-    ? [`Nothing was spent${open}.`]
-    : [`$${cost.spentUsd} is spent${open}. ${wasted}`]
+  return [`$${cost.spentUsd} is spent${reserved}. ${wasted}`]
 }
 
 const rollbackWords = ({ did }: Explained): ReadonlyArray<string> => {

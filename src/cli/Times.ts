@@ -8,6 +8,13 @@ const date = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{
 const unitOf = (letter: string | undefined) =>
   letter === "m" || letter === "h" || letter === "d" ? units[letter] : undefined
 
+/** JavaScript takes 31 February for 3 March. */
+const isCalendarDay = (text: string): boolean => {
+  const day = text.slice(0, 10)
+  const midnight = DateTime.make(`${day}T00:00Z`)
+  return midnight._tag === "Some" && DateTime.formatIso(midnight.value).startsWith(day)
+}
+
 /** The moment that `30m`, `24h`, `7d` or an ISO date stands for; a date without a zone is UTC. */
 export const parseSince = (text: string, now: DateTime.Utc): Effect.Effect<DateTime.Utc, UserError> => {
   const [, count, letter] = ago.exec(text.trim()) ?? []
@@ -23,7 +30,7 @@ export const parseSince = (text: string, now: DateTime.Utc): Effect.Effect<DateT
   if (!date.test(text.trim())) return Effect.fail(wrong(`"${text}" is neither a time span nor an ISO date`))
   const zoned = /T.*(?:Z|[+-]\d{2}:\d{2})$/.test(text.trim())
   const moment = DateTime.make(zoned ? text.trim() : `${text.trim()}${text.includes("T") ? "Z" : "T00:00Z"}`)
-  if (moment._tag === "None" || !isCalendarDay(text.trim(), zoned)) {
+  if (moment._tag === "None" || !isCalendarDay(text.trim())) {
     return Effect.fail(wrong(`there is no such date as "${text}"`))
   }
   const at = DateTime.toUtc(moment.value)
@@ -31,13 +38,6 @@ export const parseSince = (text: string, now: DateTime.Utc): Effect.Effect<DateT
     return Effect.fail(wrong(`"${text}" is in the future`))
   }
   return Effect.succeed(at)
-}
-
-/** JavaScript takes 31 February for 3 March. */
-const isCalendarDay = (text: string, zoned: boolean): boolean => {
-  const day = text.slice(0, 10)
-  const midnight = DateTime.make(`${day}T00:00Z`)
-  return midnight._tag === "Some" && (zoned || true) && DateTime.formatIso(midnight.value).startsWith(day)
 }
 
 /** "3 min", "2 h 5 min", "4 d": how long something is ago, roughly. */

@@ -42,7 +42,7 @@ export const classifyLine = (text: string): Result.Result<string, string> => {
 
 const problemIn = (text: string | null): Result.Result<string, string> =>
   text === null
-    ? Result.fail(`it is longer than ${Limits.classifiedLineCharactersMax} characters`)
+    ? Result.fail(`it is longer than ${Limits.classifyLineCharactersMax} characters`)
     : classifyLine(text)
 
 /** Prints what one line comes to, and answers whether it was a good one. */
@@ -76,7 +76,7 @@ const standardInput = Effect.gen(function* () {
 
 const classifyLines = Effect.gen(function* () {
   const text = yield* standardInput
-  const bad = yield* split(Limits.classifiedLineCharactersMax)(text).pipe(
+  const bad = yield* split(Limits.classifyLineCharactersMax)(text).pipe(
     Stream.mapEffect(say),
     Stream.runFold(
       () => 0,

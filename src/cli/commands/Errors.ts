@@ -47,7 +47,8 @@ const known = Object.keys(samples)
 const reasonNamed = (name: string) => {
   const found = known.find((tag) => tag.toLowerCase() === name.toLowerCase())
   if (found !== undefined) return Effect.succeed(found)
-  const near = known.filter((tag) => tag.toLowerCase().includes(name.toLowerCase().slice(0, 5)))
+  const beginning = name.toLowerCase().slice(0, 4)
+  const near = known.filter((tag) => beginning.length > 2 && tag.toLowerCase().includes(beginning))
   return Effect.fail(
     new UserError({
       problem: `--reason: there is no reason ${name}`,
