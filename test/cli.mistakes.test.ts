@@ -223,12 +223,12 @@ const afterLooking: Record<string, Mistake> = {
   "a remote that does not answer": {
     args: ["run", "--repo", "http://127.0.0.1:1/a/b.git", "--title", "Add"],
     problem: /^http:\/\/127\.0\.0\.1:1\/a\/b\.git cannot be reached/,
-    fix: /^Check the network/
+    fix: /^Nothing answers at that address; check the network/
   },
   "a remote with a password that does not answer": {
     args: ["run", "--repo", "http://ada:secret1234@127.0.0.1:1/a/b.git", "--title", "Add"],
     problem: /^(?!.*secret1234).* cannot be reached/,
-    fix: /^Check the network/
+    fix: /^Nothing answers at that address; check the network/
   },
   "an order that nobody submitted": {
     args: ["status", "nobody"],

@@ -43,7 +43,7 @@ const { reply } = read("replies/credit-notes.json", Schema.Struct({ reply: Propo
 
 const id = WorkOrderId.make("order-1")
 const projectId = ProjectId.make("sample")
-const everyResult = ["routing", "generating/1", "generating", "applying", "creating_pr", "tracking"]
+const everyResult = ["routing", "generating/1/1/1", "generating", "applying", "creating_pr", "tracking"]
 
 const forge = Layer.unwrap(
   Effect.map(
@@ -72,6 +72,12 @@ const world = Layer.mergeAll(
 
 const isPush = ({ method, path }: Gate.Request) => method === "POST" && path.endsWith("/git-receive-pack")
 const isFetch = ({ path }: Gate.Request) => path.endsWith("?service=git-upload-pack")
+
+/** The second request that matches, and those after it: the first is made by the preflight. */
+const second = (matches: (request: Gate.Request) => boolean) => {
+  let seen = 0
+  return (request: Gate.Request) => matches(request) && ++seen > 1
+}
 const isListing = ({ method, path }: Gate.Request) => method === "GET" && path.includes("/pulls?")
 const isCreation = ({ method, path }: Gate.Request) => method === "POST" && path.endsWith("/pulls")
 const isModelCall = ({ method }: Gate.Request) => method === "POST"
@@ -296,7 +302,7 @@ describe.concurrent("a worker that is killed", () => {
       timeoutMs
     )
 
-  heldAt("after routing, while it fetches", ({ forgeGate }) => forgeGate.hold(isFetch), ["routing"])
+  heldAt("after routing, while it fetches", ({ forgeGate }) => forgeGate.hold(second(isFetch)), ["routing"])
 
   heldAt(
     "while the model thinks: the call counts as spent, and a second one is made",

@@ -94,9 +94,13 @@ const thingWords = (thing: Thing, run: number): string => {
     case "intended":
       return `${name} was about to be made, and may be there (on ${host})`
     case "released":
-      return quarantine === null
-        ? `${name} is gone, or was never made`
-        : `${name} was removed; its commit ${quarantine.sha} is kept under ${quarantine.ref}`
+      if (quarantine !== null) {
+        return `${name} was removed; its commit ${quarantine.sha} is kept under ${quarantine.ref}`
+      }
+      // What others may have seen is never removed: if it is gone, it was not made.
+      return kind === "remote_branch" || kind === "pull_request"
+        ? `${name} was not made`
+        : `${name} is gone, as it should be`
   }
 }
 

@@ -18,6 +18,9 @@ export const remoteOf = ({ repository }: Project): Dependency => {
   return `remote:${Option.match(parseRepositoryUrl(remoteUrl), { onNone: () => remoteUrl, onSome: ({ host }) => host })}`
 }
 
+/** The forge's REST interface, as its layer names operations; everything else that is unreachable is a git remote. */
+const isRest = /^(?:GET|POST|PUT|PATCH|DELETE) /
+
 /** Where a failure is the other side's, which other side that is; none where waiting is not for a dependency. */
 export const blamed = (
   step: StepName,
@@ -27,7 +30,7 @@ export const blamed = (
 ): Option.Option<Dependency> => {
   switch (reason._tag) {
     case "RemoteUnreachable":
-      return Option.some(remoteOf(project))
+      return Option.some(isRest.test(reason.evidence.operation) ? forgeOf(project) : remoteOf(project))
     case "ForgeFailed":
       return Option.some(forgeOf(project))
     case "ProviderOverloaded":

@@ -35,6 +35,9 @@ const places =
 
 /** Where the pipeline can meet a reason, in the order in which it would. */
 const everywhere: ReadonlyArray<(reason: Reason) => Option.Option<Fault>> = [
+  ...places(Workspace, WorkspaceContract)("ready"),
+  ...places(CodeEditor, CodeEditorContract)("ready"),
+  ...places(GitHub, GitHubContract)("getRepository"),
   ...places(Manager, ManagerContract)("route"),
   ...places(Budget, BudgetContract)("check"),
   ...places(Workspace, WorkspaceContract)("snapshot"),

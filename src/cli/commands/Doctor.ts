@@ -66,6 +66,12 @@ const modelInUse = Effect.map(Settings.Settings, ({ openaiApiKey, openaiBaseUrl,
     : `${openaiBaseUrl ?? "OpenAI"}, ${model ?? "chosen by price and kind of work"}`
 )
 
+const managerInUse = Effect.map(Settings.Settings, ({ managerUrl }) =>
+  managerUrl === undefined
+    ? "the built-in rules"
+    : `${managerUrl.origin}, and the built-in rules when it is silent`
+)
+
 const findings = Effect.gen(function* () {
   const node = fine("node", process.versions.node)
   const settings = yield* Settings.Settings
@@ -73,7 +79,17 @@ const findings = Effect.gen(function* () {
   const database = yield* checked("database", databaseAnswers.pipe(Effect.provide(Environment.stored)))
   const forge = yield* checked("forge", forgeInUse.pipe(Effect.provide(Environment.forge)))
   const model = yield* checked("model", modelInUse)
-  return [node, git, database, forge, model, fine("editor", settings.editor), fine("home", settings.home)]
+  const manager = yield* checked("manager", managerInUse)
+  return [
+    node,
+    git,
+    database,
+    forge,
+    model,
+    manager,
+    fine("editor", settings.editor),
+    fine("home", settings.home)
+  ]
 })
 
 /** `moose doctor`: what is in use, what is missing, and how to put it right. */

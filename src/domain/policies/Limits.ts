@@ -5,7 +5,7 @@ import type { StepName } from "../Status.ts"
 export const Limits = {
   /** A whole step, its retries included. */
   step: {
-    routing: Duration.seconds(30),
+    routing: Duration.minutes(1),
     generating: Duration.minutes(15),
     applying: Duration.minutes(20),
     creating_pr: Duration.minutes(10),

@@ -60,7 +60,8 @@ const classify = (name: string, error: SqlError): StoreFailure => {
     operation,
     excerpt: message,
     sqlState: code,
-    ...conditionOf(classifier, "query", error.reason.cause)
+    // Our own codes are refusals of ours, which no classifier knows better.
+    ...(code.startsWith("MO") ? {} : conditionOf(classifier, "query", error.reason.cause))
   })
   if (code === "MO404") return new StoreMissing({ what: message })
   if (passes.test(code) || error.reason._tag === "ConnectionError") return new StoreUnavailable({ evidence })
