@@ -2,16 +2,9 @@ import { readFileSync } from "node:fs"
 import { Cause, Console, Effect, Layer, Logger, Option, References, Schema } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { packageRoot } from "../layers/PackageRoot.ts"
-import { demo } from "./commands/Demo.ts"
-import { doctor } from "./commands/Doctor.ts"
-import { forge } from "./commands/Forge.ts"
-import { migrate } from "./commands/Migrate.ts"
-import { project } from "./commands/Project.ts"
-import { run } from "./commands/Run.ts"
-import { status } from "./commands/Status.ts"
-import { submit } from "./commands/Submit.ts"
-import { worker } from "./commands/Worker.ts"
-import { type Explanation, explain, explainUsage } from "./Explain.ts"
+import { classify } from "./commands/Classify.ts"
+import { failures } from "./commands/Failures.ts"
+import type { Explanation } from "./ErrorWords.ts"
 import { style } from "./Style.ts"
 import { NotCompleted } from "./UserError.ts"
 
@@ -19,12 +12,20 @@ const { version } = Schema.decodeUnknownSync(
   Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 )(readFileSync(`${packageRoot}/package.json`, "utf8"))
 
-const moose = Command.make("moose").pipe(
-  Command.withDescription("Turns a work order into a reviewed pull request"),
-  Command.withSubcommands([demo, run, submit, worker, status, project, doctor, migrate, forge])
+const named = Command.make("moose").pipe(
+  Command.withDescription("Turns a work order into a reviewed pull request")
 )
+/** Commands that need nothing but themselves answer at once; the others are loaded when one of them is asked for. */
+const quick = named.pipe(Command.withSubcommands([classify, failures]))
+const all = Effect.map(
+  Effect.promise(() => import("./Commands.ts")),
+  ({ commands }) => named.pipe(Command.withSubcommands([...commands, classify, failures]))
+)
+const isQuick = ([name]: ReadonlyArray<string>) => name === classify.name || name === failures.name
 
 const isNotCompleted = Schema.is(NotCompleted)
+
+const words = Effect.promise(() => import("./ErrorWords.ts"))
 
 const print = ({ problem, fix }: Explanation) => Console.error(`${style.bad("moose:")} ${problem}\n  ${fix}`)
 
@@ -32,7 +33,7 @@ const print = ({ problem, fix }: Explanation) => Console.error(`${style.bad("moo
 const presenter = CliOutput.layerPresenter({
   present: (event) =>
     event._tag === "InvalidInvocation"
-      ? print(explainUsage(event.errors, event.commandPath))
+      ? Effect.flatMap(words, ({ explainUsage }) => print(explainUsage(event.errors, event.commandPath)))
       : CliOutput.defaultPresenter.present(event)
 })
 
@@ -43,7 +44,7 @@ const report = (cause: Cause.Cause<unknown>) => {
   // Reported already, in full: by the presenter, and by the command itself.
   if (CliError.isCliError(error) && error._tag === "ShowHelp") return Effect.void
   if (isNotCompleted(error)) return Effect.void
-  return print(explain(error))
+  return Effect.flatMap(words, ({ explain }) => print(explain(error)))
 }
 
 /** For people: what is worth a warning, on stderr, without colours or stacks. */
@@ -54,7 +55,7 @@ const logging = Layer.mergeAll(
 
 /** `moose <args>`. Whatever it fails with has been explained by then; only the exit code is left to say. */
 export const program = (args: ReadonlyArray<string>) =>
-  Command.runWith(moose, { version })(args).pipe(
-    Effect.tapCause(report),
-    Effect.provide(Layer.merge(logging, presenter))
-  )
+  (isQuick(args)
+    ? Command.runWith(quick, { version })(args)
+    : Effect.flatMap(all, (moose) => Command.runWith(moose, { version })(args))
+  ).pipe(Effect.tapCause(report), Effect.provide(Layer.merge(logging, presenter)))

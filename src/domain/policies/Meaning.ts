@@ -22,7 +22,7 @@ const rows: Record<Reason["_tag"], Row> = {
     "high",
     true,
     "possible",
-    "Check that the database is up and reachable (moose doctor), then: moose run again with the same id."
+    "Check that the database is up and reachable (moose doctor), then try again."
   ),
   StoreConflict: row(
     "permanent",
