@@ -56,6 +56,18 @@ export { StepJournal, StepJournalContract } from "./services/StepJournal.ts"
 export { WorkOrders, WorkOrdersContract } from "./services/WorkOrders.ts"
 export { Snapshot, Workspace, WorkspaceContract } from "./services/Workspace.ts"
 
+// Steps of your own: `Step.make` makes one, `Step.andThen` puts it after one of the five, and `makePipeline` runs
+// them instead of `pipelineLayer`. examples/secret-scan-step does all of it.
+export * as Evidence from "./domain/errors/Evidence.ts"
+export { Applied, applying } from "./steps/Applying.ts"
+export { creatingPr } from "./steps/CreatingPr.ts"
+export { Generated, generating } from "./steps/Generating.ts"
+export { routing } from "./steps/Routing.ts"
+export { At, StepContext, record } from "./steps/StepContext.ts"
+export { tracking } from "./steps/Tracking.ts"
+export * as Step from "./steps/Step.ts"
+export { make as makePipeline } from "./pipeline.ts"
+
 // The pipeline. `pipelineLayer` is for those who bring their own WorkflowEngine; `Environment.worker` has it.
 export { type Ended, Pipeline, layer as pipelineLayer, run } from "./pipeline.ts"
 

@@ -38,6 +38,10 @@ const lineOf = (event: TimelineEvent): string | undefined => {
       return `  ${mark.StepSucceeded} ${step} ${seconds(event.ms ?? 0)}  ${style.dim(message)}`
     case "StepFailed":
       return `  ${mark.StepFailed} ${step} ${seconds(event.ms ?? 0)}  ${message}`
+    case "AttemptFailed":
+      return `  ↻ ${step} ${" ".repeat(seconds(0).length)}  ${event.message}`
+    case "Parked":
+      return `  … ${step} ${" ".repeat(seconds(0).length)}  ${event.message}`
     case "Noted":
       return `  · ${step} ${" ".repeat(seconds(0).length)}  ${message}`
     default:

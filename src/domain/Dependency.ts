@@ -42,7 +42,23 @@ export const blamed = (
       return step === "generating" || step === "applying"
         ? Option.fromUndefinedOr(provider)
         : Option.some(forgeOf(project))
+    case "TimedOut":
+      return hung(step, reason.operation, project, provider)
     default:
       return Option.none()
   }
+}
+
+/** Who did not answer in time, by what was being done. A step's own limit, and what stays here, blame nobody. */
+const hung = (
+  step: StepName,
+  operation: string,
+  project: Project,
+  provider: Dependency | undefined
+): Option.Option<Dependency> => {
+  if (/^git (fetch|push|ls-remote)$/.test(operation)) return Option.some(remoteOf(project))
+  if (/^[A-Z]+ \//.test(operation)) return Option.some(forgeOf(project))
+  return (step === "generating" || step === "applying") && operation.startsWith("asking ")
+    ? Option.fromUndefinedOr(provider)
+    : Option.none()
 }

@@ -4,7 +4,7 @@ import { Sha } from "./Ids.ts"
 import { Outcome } from "./Outcome.ts"
 import { ResourceKind } from "./Resource.ts"
 import { ReservationId, Usage } from "./Spending.ts"
-import { Disposition, Status, StepName } from "./Status.ts"
+import { Disposition, Status, StepLabel } from "./Status.ts"
 import { Usd } from "./Usd.ts"
 
 /**
@@ -18,10 +18,10 @@ export const StatusMoved = Schema.TaggedStruct("StatusMoved", {
   disposition: Schema.NullOr(Disposition)
 })
 
-export const StepStarted = Schema.TaggedStruct("StepStarted", { step: StepName })
+export const StepStarted = Schema.TaggedStruct("StepStarted", { step: StepLabel })
 
 export const StepSucceeded = Schema.TaggedStruct("StepSucceeded", {
-  step: StepName,
+  step: StepLabel,
   ms: Schema.Int,
   /** One line for the timeline: which model, how many files, which pull request. */
   summary: Schema.String
@@ -29,14 +29,14 @@ export const StepSucceeded = Schema.TaggedStruct("StepSucceeded", {
 
 /** The step failed for good: a timeline entry and a row in `error_events`. */
 export const StepFailed = Schema.TaggedStruct("StepFailed", {
-  step: StepName,
+  step: StepLabel,
   ms: Schema.Int,
   failure: Failure
 })
 
 /** One attempt of a step failed, and the step goes on: a timeline entry, an error event and a decision. */
 export const AttemptFailed = Schema.TaggedStruct("AttemptFailed", {
-  step: StepName,
+  step: StepLabel,
   failure: Failure,
   /** What is done about it: "retry in 10 s", "next model". */
   decision: Schema.String
@@ -44,13 +44,18 @@ export const AttemptFailed = Schema.TaggedStruct("AttemptFailed", {
 
 /** The order stops until `resumeAt`, for something that is not its own fault. It spends no attempts meanwhile. */
 export const Parked = Schema.TaggedStruct("Parked", {
-  step: StepName,
+  step: StepLabel,
   /** What it waits for: provider:openai, forge, budget:shop. */
   dependency: Schema.String,
   tag: Schema.String,
+  /** What is waited for, until when, and why; and the last of these by itself. */
   message: Schema.String,
+  cause: Schema.String,
   resumeAt: Schema.DateTimeUtcFromString,
-  /** True when the dependency is down for everybody: one incident, and one probe at a time. */
+  /**
+   * True when the order met the dependency's trouble itself: that is one incident for everybody, and one probe at
+   * a time. An order that was only told of it, or that waits for something else, opens none.
+   */
   incident: Schema.Boolean
 })
 
@@ -58,7 +63,7 @@ export const Parked = Schema.TaggedStruct("Parked", {
 export const DependencyWorks = Schema.TaggedStruct("DependencyWorks", { dependency: Schema.String })
 
 /** Anything worth a line in the timeline that is none of the above. */
-export const Noted = Schema.TaggedStruct("Noted", { step: StepName, message: Schema.String })
+export const Noted = Schema.TaggedStruct("Noted", { step: StepLabel, message: Schema.String })
 
 export const BranchPrepared = Schema.TaggedStruct("BranchPrepared", {
   branch: Schema.String,
@@ -100,7 +105,7 @@ export const CostSettled = Schema.TaggedStruct("CostSettled", {
 
 /** A choice between alternatives, kept so that it can be judged later. */
 export const Decided = Schema.TaggedStruct("Decided", {
-  step: StepName,
+  step: StepLabel,
   choice: Schema.String,
   reason: Schema.String,
   data: Schema.Json
@@ -133,7 +138,7 @@ export const TimelineEvent = Schema.Struct({
   seq: Schema.Int,
   run: Schema.Int,
   kind: Schema.String,
-  step: Schema.NullOr(StepName),
+  step: Schema.NullOr(StepLabel),
   message: Schema.String,
   ms: Schema.NullOr(Schema.Int),
   at: Schema.DateTimeUtcFromString

@@ -5,6 +5,9 @@ export const stepNames = ["routing", "generating", "applying", "creating_pr", "t
 export const StepName = Schema.Literals(stepNames)
 export type StepName = typeof StepName.Type
 
+/** A step as journal and timeline name it: one of the five, or one that somebody added between them. */
+export const StepLabel = Schema.NonEmptyString
+
 /** The text in `work_orders.status`. */
 export const Status = Schema.Literals([
   "pending",

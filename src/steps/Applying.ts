@@ -1,15 +1,16 @@
 import { Effect, Schema } from "effect"
 import { Change } from "../domain/Change.ts"
-import { remoteOf } from "../domain/Dependency.ts"
+import { providerOf, remoteOf } from "../domain/Dependency.ts"
 import { ApplyError, ChecksFailed, NoChanges } from "../domain/errors/ApplyError.ts"
-import { OneModelFailure } from "../domain/errors/GenerationError.ts"
+import { OneModelFailure, ProviderOverloaded, ProviderUnavailable } from "../domain/errors/GenerationError.ts"
 import type { Reason } from "../domain/errors/PipelineError.ts"
+import { CircuitOpen, RateLimited, TimedOut } from "../domain/errors/Reasons.ts"
 import { type Sha, branchName } from "../domain/Ids.ts"
-import { recoveryOf } from "../domain/policies/Recovery.ts"
 import { Proposal } from "../domain/Proposal.ts"
 import type { WorkOrder } from "../domain/WorkOrder.ts"
 import { Checks } from "../services/Checks.ts"
 import { CodeEditor } from "../services/CodeEditor.ts"
+import { Incidents } from "../services/Incidents.ts"
 import { Workspace } from "../services/Workspace.ts"
 import * as Acquire from "./Acquire.ts"
 import { askModel, goesOn } from "./AskModel.ts"
@@ -35,6 +36,10 @@ const instructions = (order: WorkOrder, proposal: Proposal) =>
   ].join("\n\n")
 
 const isOneModelFailure = Schema.is(OneModelFailure)
+/** The model may be able to help later. */
+const isPassing = Schema.is(
+  Schema.Union([RateLimited, ProviderOverloaded, ProviderUnavailable, CircuitOpen, TimedOut])
+)
 
 /** What was made, and the proposal it was made from: the given one, or the one that mended it. */
 export const Applied = Schema.Struct({ change: Change, proposal: Proposal })
@@ -95,31 +100,39 @@ const problemOf = (reason: Reason): string =>
  * Makes the proposal's edits in a worktree of their own, runs the project's checks and commits the change on
  * the order's branch. A change that does not fit, or fails a check, goes back to its model once.
  */
-export const applying = Step.make({
+export const applying = Step.builtIn({
   name: "applying",
-  success: Applied,
+  output: Applied,
   error: ApplyError,
   fail: (fields) => new ApplyError(fields),
   summary: ({ change: { files, insertions, deletions, headSha } }) =>
     `${headSha.slice(0, 10)} changes ${files.length} ${files.length === 1 ? "file" : "files"}, +${insertions} -${deletions}`,
   needs: (_generated: Generated, { project }) => [remoteOf(project)],
-  body: Effect.fn("applying")(function* ({ proposal, baseSha, model }: Generated) {
-    const { order, project } = yield* StepContext
+  provider: ({ model }) => (model === null ? undefined : providerOf(model)),
+  handled: (reason) => isOneModelFailure(reason) && reason._tag !== "TimedOut",
+  run: Effect.fn("applying")(function* ({ proposal, baseSha, model }: Generated) {
+    const { at, order, project, rules } = yield* StepContext
     const workspace = yield* Workspace
+    const incidents = yield* Incidents
     return yield* tryProposal(proposal, baseSha).pipe(
       Effect.catch((reason) =>
         Effect.gen(function* () {
-          if (model === null || !recoveryOf("applying", reason).actions.includes("repair")) {
+          if (model === null || !rules.recoveryOf(reason).actions.includes("repair")) {
             return yield* Effect.fail(reason)
           }
           yield* goesOn(reason, "repair: the model is shown what was wrong with its change")
           const { baseBranch, filesInScope } = order
           const snapshot = yield* workspace.snapshot({ project, baseBranch, filesInScope })
           const problem = problemOf(reason)
+          const { probing } = yield* incidents.admit({
+            workOrderId: at.workOrderId,
+            dependencies: [providerOf(model)]
+          })
           // A model that cannot help leaves the order where it was: with a change that does not do.
           const mended = yield* askModel({ model, call: "applying/repair", snapshot, problem }).pipe(
-            Effect.catchIf(isOneModelFailure, () => Effect.fail(reason))
+            Effect.catchIf(isOneModelFailure, (why) => Effect.fail(isPassing(why) ? why : reason))
           )
+          yield* record(...probing.map((dependency) => ({ _tag: "DependencyWorks", dependency }) as const))
           return yield* tryProposal(mended, baseSha)
         })
       )

@@ -4,7 +4,7 @@ import * as Evidence from "../domain/errors/Evidence.ts"
 import { MalformedProposal, OutputTruncated, Refused } from "../domain/errors/GenerationError.ts"
 import type { Reason } from "../domain/errors/PipelineError.ts"
 import { Limits } from "../domain/policies/Limits.ts"
-import { recoveryOf } from "../domain/policies/Recovery.ts"
+import { Policies, type PolicyTables } from "../domain/policies/Policies.ts"
 import type { ModelChoice } from "../domain/Route.ts"
 import type { ModelReply } from "../services/Proposer.ts"
 import type { Snapshot } from "../services/Workspace.ts"
@@ -16,9 +16,9 @@ import { StepContext, record } from "./StepContext.ts"
 
 /** Writes down that something failed and what is done about it, with the step's result. */
 export const goesOn = Effect.fnUntraced(function* (reason: Reason, decision: string) {
-  const { at, step } = yield* StepContext
-  const failure = yield* Failures.describe(at, step, reason)
-  yield* record({ _tag: "AttemptFailed", step, failure, decision })
+  const { at, step, name, rules } = yield* StepContext
+  const failure = yield* Failures.describe(at, step, reason, rules.meaningOf(reason))
+  yield* record({ _tag: "AttemptFailed", step: name, failure, decision })
 })
 
 const read = Effect.fnUntraced(function* (reply: ModelReply, { model, maxOutputTokens }: ModelChoice) {
@@ -48,9 +48,9 @@ interface Question {
 const askOtherwise = (
   question: Question,
   failure: Reason,
-  step: "generating" | "applying"
+  tables: PolicyTables
 ): { readonly decision: string; readonly question: Question } | undefined => {
-  const { actions } = recoveryOf(step, failure)
+  const { actions } = tables.recoveryOf("generating", failure)
   if (actions.includes("repair")) {
     const problem = failure instanceof MalformedProposal ? failure.problem : failure.message
     return { decision: "repair: the model is shown what was wrong", question: { ...question, problem } }
@@ -76,6 +76,7 @@ export const askModel = Effect.fnUntraced(function* (options: {
   readonly problem?: string
 }) {
   const { order, attempt } = yield* StepContext
+  const tables = yield* Policies
   const { model } = options
   let calls = 0
   let question: Question = { snapshot: options.snapshot, problem: options.problem }
@@ -87,15 +88,15 @@ export const askModel = Effect.fnUntraced(function* (options: {
     })
     const category = question.problem === undefined ? "generating" : "repair"
     const answer = yield* retrying({
-      key: providerOf(model),
+      needs: [providerOf(model)],
+      provider: providerOf(model),
       attempt: () => paidCall(`${options.call}/${attempt}/${++calls}`, category, model, request)
     }).pipe(
       Effect.flatMap((reply) => read(reply, model)),
       Effect.result
     )
     if (Result.isSuccess(answer)) return answer.success
-    const again =
-      round < Limits.repairRoundsMax ? askOtherwise(question, answer.failure, "generating") : undefined
+    const again = round < Limits.repairRoundsMax ? askOtherwise(question, answer.failure, tables) : undefined
     if (again === undefined) return yield* Effect.fail(answer.failure)
     yield* goesOn(answer.failure, again.decision)
     question = again.question

@@ -1,6 +1,7 @@
 import { Cause, Effect, Match, Option, Result, Schema } from "effect"
-import { PipelineError } from "../domain/errors/PipelineError.ts"
+import { Failure } from "../domain/errors/Failure.ts"
 import type { Fact } from "../domain/Fact.ts"
+import { meaningOf } from "../domain/policies/Meaning.ts"
 import { rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
 import type { Project } from "../domain/Project.ts"
 import type { Resource } from "../domain/Resource.ts"
@@ -70,7 +71,12 @@ const settle = (resource: Resource, project: Project, rollback: Rollback) =>
     )
   })
 
-const isPipelineError = Schema.is(PipelineError)
+/** A step's error, also one of a step that is none of the five. */
+const isStepError = Schema.is(Schema.Struct({ failure: Failure }))
+
+/** A wait has no legal way to a failure but through its step. */
+const outOfWait = ({ status }: WorkOrderView, step: StepName): ReadonlyArray<Fact> =>
+  status === "waiting" ? [{ _tag: "StatusMoved", to: step, disposition: null }] : []
 
 /** The status and the record of an order whose workflow ended with `cause`. */
 const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: Cause.Cause<unknown>) {
@@ -79,18 +85,19 @@ const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: 
     return { to: "cancelled" satisfies Status, rollback: "undo" satisfies Rollback, facts } as const
   }
   const error = Cause.findErrorOption(cause)
-  const known = Option.filter(error, isPipelineError)
+  const known = Option.filter(error, isStepError)
   if (Option.isSome(known)) {
     const { step } = known.value.failure
     const facts: ReadonlyArray<Fact> = isSettled(view.status)
       ? []
-      : [{ _tag: "StepFailed", step, ms: 0, failure: known.value.failure }]
+      : [...outOfWait(view, step), { _tag: "StepFailed", step, ms: 0, failure: known.value.failure }]
     return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
   }
   // A defect: the steps turn theirs into errors, so it is one of the pipeline itself.
   const step = Schema.is(StepName)(view.status) ? view.status : "tracking"
-  const failure = yield* Failures.describe(at, step, Failures.fromDefect("pipeline", Cause.squash(cause)))
-  const facts: ReadonlyArray<Fact> = [{ _tag: "StepFailed", step, ms: 0, failure }]
+  const defect = Failures.fromDefect("pipeline", Cause.squash(cause))
+  const failure = yield* Failures.describe(at, step, defect, meaningOf(defect))
+  const facts: ReadonlyArray<Fact> = [...outOfWait(view, step), { _tag: "StepFailed", step, ms: 0, failure }]
   return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
 })
 

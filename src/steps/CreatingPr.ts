@@ -42,11 +42,11 @@ const publish = Effect.fnUntraced(function* (change: Change) {
       return yield* new HeadMoved({ branch, expected: ours.at(-1) ?? null, found })
     }
     yield* workspace.push({ project, change, expected: found }).pipe(
-      // A push whose reply was lost looks like any other failure. What the branch holds tells them apart.
+      // A push whose reply was lost looks like any other failure. What the branch holds tells them apart; as long
+      // as nobody can look, it is not known how the push ended, and the next attempt looks first.
       Effect.catch((reason) =>
-        Effect.flatMap(
-          Effect.orElseSucceed(workspace.remoteHead({ project, branch }), () => null),
-          (head) => (head === headSha ? Effect.void : Effect.fail(reason))
+        Effect.flatMap(workspace.remoteHead({ project, branch }), (head) =>
+          head === headSha ? Effect.void : Effect.fail(reason)
         )
       )
     )
@@ -100,9 +100,9 @@ const open = Effect.fnUntraced(function* ({ proposal, change }: Publication) {
 })
 
 /** Pushes the change and opens its pull request. A project in shadow does neither: null. */
-export const creatingPr = Step.make({
+export const creatingPr = Step.builtIn({
   name: "creating_pr",
-  success: Schema.NullOr(PullRequest),
+  output: Schema.NullOr(PullRequest),
   error: PullRequestError,
   fail: (fields) => new PullRequestError(fields),
   summary: (pullRequest) =>
@@ -111,7 +111,7 @@ export const creatingPr = Step.make({
       : `#${pullRequest.number} ${pullRequest.url}`,
   needs: (_publication: Publication, { project }) =>
     project.mode === "shadow" ? [] : [remoteOf(project), forgeOf(project)],
-  body: Effect.fn("creating_pr")(function* (publication: Publication) {
+  run: Effect.fn("creating_pr")(function* (publication: Publication) {
     const { project } = yield* StepContext
     if (project.mode === "shadow") return null
 

@@ -1,9 +1,8 @@
 import { Effect, Schema } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
-import { Failure } from "../domain/errors/Failure.ts"
-import type { Reason } from "../domain/errors/PipelineError.ts"
+import { type AnyReason, Failure, type Meaning } from "../domain/errors/Failure.ts"
+import { ModelsExhausted } from "../domain/errors/GenerationError.ts"
 import { UnexpectedDefect } from "../domain/errors/Reasons.ts"
-import { meaningOf } from "../domain/policies/Meaning.ts"
 import type { StepName } from "../domain/Status.ts"
 import { Resources } from "../services/Resources.ts"
 import type { At } from "./StepContext.ts"
@@ -18,11 +17,11 @@ export const fromDefect = (operation: string, defect: unknown) =>
     })
   })
 
+const isModelsExhausted = Schema.is(ModelsExhausted)
+
 /** The failures that a reason stands for, when it stands for several. */
-const causesOf = (reason: Reason) =>
-  reason._tag === "ModelsExhausted"
-    ? reason.failures.map(({ _tag, message }) => ({ tag: _tag, message }))
-    : []
+const causesOf = (reason: AnyReason) =>
+  isModelsExhausted(reason) ? reason.failures.map(({ _tag, message }) => ({ tag: _tag, message })) : []
 
 /** What the order holds right now, as far as the store can tell. */
 const stateOf = Effect.fnUntraced(function* (at: At) {
@@ -39,8 +38,13 @@ const stateOf = Effect.fnUntraced(function* (at: At) {
 })
 
 /** Everything there is to say about a failure. */
-export const describe = Effect.fnUntraced(function* (at: At, step: StepName, reason: Reason) {
-  const evidence = "evidence" in reason ? reason.evidence : undefined
+export const describe = Effect.fnUntraced(function* (
+  at: At,
+  step: StepName,
+  reason: AnyReason,
+  meaning: Meaning
+) {
+  const { evidence } = reason
   return new Failure({
     step,
     operation: evidence?.operation ?? step,
@@ -48,7 +52,7 @@ export const describe = Effect.fnUntraced(function* (at: At, step: StepName, rea
     run: at.run,
     tag: reason._tag,
     message: reason.message,
-    ...meaningOf(reason),
+    ...meaning,
     retryAfterMs: evidence?.retryAfterMs ?? null,
     excerpt: evidence?.excerpt ?? "",
     causes: causesOf(reason),

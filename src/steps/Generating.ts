@@ -8,7 +8,7 @@ import {
   OneModelFailure
 } from "../domain/errors/GenerationError.ts"
 import { Sha } from "../domain/Ids.ts"
-import { recoveryOf } from "../domain/policies/Recovery.ts"
+import type { Rules } from "../domain/policies/Policies.ts"
 import { Proposal } from "../domain/Proposal.ts"
 import { ModelChoice, type Route } from "../domain/Route.ts"
 import { Workspace } from "../services/Workspace.ts"
@@ -34,14 +34,16 @@ class CurrentModel extends Context.Service<
 const isOneModelFailure = Schema.is(OneModelFailure)
 
 /** May the next model be asked after this? */
-const passesOn = (reason: GenerationReason): boolean =>
-  isOneModelFailure(reason) && recoveryOf("generating", reason).actions.includes("next_model")
+const passesOn =
+  (rules: Rules) =>
+  (reason: GenerationReason): boolean =>
+    isOneModelFailure(reason) && rules.recoveryOf(reason).actions.includes("next_model")
 
 /** One model after the other, best first, until one answers with a proposal. */
-const planFor = ([first, ...rest]: readonly [ModelChoice, ...ReadonlyArray<ModelChoice>]) => {
+const planFor = (rules: Rules, [first, ...rest]: readonly [ModelChoice, ...ReadonlyArray<ModelChoice>]) => {
   const step = (model: ModelChoice, index: number) => ({
     provide: Context.make(CurrentModel, { model, index }),
-    while: passesOn
+    while: passesOn(rules)
   })
   return ExecutionPlan.make(step(first, 0), ...rest.map((model, index) => step(model, index + 1)))
 }
@@ -63,17 +65,17 @@ const nobody = new MalformedProposal({
 })
 
 /** Asks a model for a proposal, then the next one if that fails; or takes the order's own. */
-export const generating = Step.make({
+export const generating = Step.builtIn({
   name: "generating",
-  success: Generated,
+  output: Generated,
   error: GenerationError,
   fail: (fields) => new GenerationError(fields),
   summary: ({ proposal, model }) => {
     const count = proposal.edits.length
     return `${model?.model ?? "the work order itself"} proposes ${count} ${count === 1 ? "edit" : "edits"}: ${firstSentence(proposal.summary)}`
   },
-  body: Effect.fn("generating")(function* (route: Route) {
-    const { order, project } = yield* StepContext
+  run: Effect.fn("generating")(function* (route: Route) {
+    const { order, project, rules } = yield* StepContext
     const workspace = yield* Workspace
     const { baseBranch, filesInScope } = order
     const snapshot = yield* workspace.snapshot({ project, baseBranch, filesInScope })
@@ -91,13 +93,13 @@ export const generating = Step.make({
         Effect.tapError((reason) => {
           if (!isOneModelFailure(reason)) return Effect.void
           failures.push(reason)
-          return next !== undefined && passesOn(reason)
+          return next !== undefined && passesOn(rules)(reason)
             ? goesOn(reason, `next model: ${next.model}`)
             : Effect.void
         })
       )
     })
-    return yield* Effect.withExecutionPlan(ask, planFor([first, ...rest])).pipe(
+    return yield* Effect.withExecutionPlan(ask, planFor(rules, [first, ...rest])).pipe(
       // A single failure says more under its own name.
       Effect.mapError((reason) =>
         failures.length > 1 && Arr.isArrayNonEmpty(failures) && isOneModelFailure(reason)
@@ -110,5 +112,6 @@ export const generating = Step.make({
     remoteOf(project),
     ...(order.proposal === undefined ? new Set(models.map(providerOf)) : [])
   ],
+  provider: ({ models: [first] }) => (first === undefined ? undefined : providerOf(first)),
   handled: (reason) => isOneModelFailure(reason) || reason._tag === "ModelsExhausted"
 })

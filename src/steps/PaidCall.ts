@@ -1,6 +1,13 @@
 import { Effect, Exit, Option, Schedule, Schema } from "effect"
 import { Activity } from "effect/workflow"
-import { BudgetExceeded, UnexpectedDefect, storeReasons } from "../domain/errors/Reasons.ts"
+import {
+  BudgetExceeded,
+  type StoreConflict,
+  type StoreUnavailable,
+  UnexpectedDefect,
+  storeReasons
+} from "../domain/errors/Reasons.ts"
+import { Limits } from "../domain/policies/Limits.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import * as Prices from "../domain/policies/Prices.ts"
 import type { ModelChoice } from "../domain/Route.ts"
@@ -12,6 +19,15 @@ import * as Failures from "./Failures.ts"
 import { StepContext } from "./StepContext.ts"
 
 type AskFailure = (typeof ProposerContract)["ask"]["failure"]["Type"]
+
+/** A reservation that stays open holds money that nobody spends, so closing it is tried for longer than opening it. */
+const patiently = <A, R>(close: Effect.Effect<A, StoreUnavailable | StoreConflict, R>) =>
+  Effect.retry(close, {
+    schedule: Schedule.exponential(Limits.storeRetryFirst).pipe(
+      Schedule.upTo({ times: Limits.journalAttempts - 1 })
+    ),
+    while: ({ _tag }) => _tag === "StoreUnavailable"
+  })
 
 /** What to do with the money when the call did not answer: only a call that surely cost nothing is cancelled. */
 const close = Effect.fnUntraced(function* (
@@ -32,7 +48,7 @@ const close = Effect.fnUntraced(function* (
   }
   const reason = Exit.findErrorOption(exit)
   const surelyUnspent = Option.isSome(reason) && meaningOf(reason.value).sideEffect === "none"
-  return yield* surelyUnspent ? budget.cancel(reservation) : budget.presume(reservation)
+  return yield* patiently(surelyUnspent ? budget.cancel(reservation) : budget.presume(reservation))
 })
 
 /**

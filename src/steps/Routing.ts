@@ -13,9 +13,9 @@ import { StepContext, record } from "./StepContext.ts"
  * Makes sure that the later steps could do their work, picks the models to ask, and makes sure that asking the
  * first of them fits the budget.
  */
-export const routing = Step.make({
+export const routing = Step.builtIn({
   name: "routing",
-  success: Route,
+  output: Route,
   error: RoutingError,
   fail: (fields) => new RoutingError(fields),
   summary: (route) => route.reason,
@@ -23,7 +23,7 @@ export const routing = Step.make({
     if (project.mode === "off") return []
     return project.mode === "shadow" ? [remoteOf(project)] : [remoteOf(project), forgeOf(project)]
   },
-  body: Effect.fn("routing")(function* () {
+  run: Effect.fn("routing")(function* () {
     const { at, order, project } = yield* StepContext
     if (project.mode === "off") return yield* new ProjectPaused({ id: project.id })
 

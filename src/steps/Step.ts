@@ -1,202 +1,135 @@
-import { Clock, DateTime, Duration, Effect, Option, Result, Schedule, Schema } from "effect"
-import { Activity, DurableClock } from "effect/workflow"
-import type { Dependency } from "../domain/Dependency.ts"
-import type { Failure } from "../domain/errors/Failure.ts"
-import type { Reason } from "../domain/errors/PipelineError.ts"
-import {
-  type ProjectMissing,
-  type StoreConflict,
-  type StoreUnavailable,
-  TimedOut,
-  type UnexpectedDefect,
-  type WorkOrderMissing
-} from "../domain/errors/Reasons.ts"
-import type { Fact } from "../domain/Fact.ts"
-import { Limits } from "../domain/policies/Limits.ts"
-import { type StepName, afterStep, stepNames } from "../domain/Status.ts"
-import { Incidents } from "../services/Incidents.ts"
-import { Projects } from "../services/Projects.ts"
-import { StepJournal } from "../services/StepJournal.ts"
-import { WorkOrders } from "../services/WorkOrders.ts"
+import { Effect, Schema } from "effect"
+import { type AnyReason, Failure, type Meaning } from "../domain/errors/Failure.ts"
+import { Reason } from "../domain/errors/PipelineError.ts"
+import { meaningOf } from "../domain/policies/Meaning.ts"
+import type { PolicyTables, Rules } from "../domain/policies/Policies.ts"
+import type { Row } from "../domain/policies/Recovery.ts"
+import type { StepName } from "../domain/Status.ts"
 import * as Failures from "./Failures.ts"
-import { Parked, parking } from "./Parking.ts"
-import { retrying } from "./Retrying.ts"
-import { type At, StepContext } from "./StepContext.ts"
+import type { At } from "./StepContext.ts"
+import { AnyStep, type Definition, type Placed, type StepError, surround } from "./Surround.ts"
 
-/** What surrounding a step adds to the ways it can fail. */
-export type AnyStep =
-  | StoreUnavailable
-  | StoreConflict
-  | WorkOrderMissing
-  | ProjectMissing
-  | TimedOut
-  | UnexpectedDefect
+const isReason = Schema.is(Reason)
+const unexpected = ({ message }: AnyReason) => meaningOf(Failures.fromDefect("policies", message))
 
-/** A step's error: whatever it is called, it has a reason. */
-export type StepError = Schema.Constraint & { readonly Type: { readonly reason: Reason } }
-
-/** One of the five steps: what it makes, how it fails, and what it does. */
-export interface Definition<In, Out extends Schema.Constraint, Err extends StepError, R> {
-  readonly name: StepName
-  readonly success: Out
-  readonly error: Err
-  /** Makes the step's one error out of a reason. */
-  readonly fail: (fields: {
-    readonly reason: Err["Type"]["reason"] | AnyStep
-    readonly failure: Failure
-  }) => Err["Type"]
-  readonly body: (input: In) => Effect.Effect<Out["Type"], Err["Type"]["reason"], R>
-  /** One line for the timeline. */
-  readonly summary: (output: Out["Type"]) => string
-  /** What the step cannot do without. While one of them has an incident, the step waits instead of trying. */
-  readonly needs?: (input: In, context: StepContext["Service"]) => ReadonlyArray<Dependency>
-  /** Reasons that the body has repeated by itself. */
-  readonly handled?: (reason: Reason) => boolean
+/** A step in its place in the pipeline. `following` names the added step that comes next under its status. */
+export interface Step<In, Out, E, R> {
+  (at: At, input: In, following?: string): Effect.Effect<Out, E, R>
+  readonly status: StepName
 }
 
-const load = Effect.fnUntraced(function* (at: At, step: StepName, waits: number) {
-  const orders = yield* WorkOrders
-  const projects = yield* Projects
-  const view = yield* orders.get({ id: at.workOrderId })
-  const project = yield* projects.get({ id: view.order.project })
-  const submittedAt = Math.floor(DateTime.toEpochMillis(view.submittedAt) / 1000)
-  return StepContext.of({ at, step, attempt: 1, waits, order: view.order, project, submittedAt })
+/** What the tables say of one of the five steps. */
+export const rulesOf = (status: StepName, tables: PolicyTables): Rules => ({
+  recoveryOf: (reason) => tables.recoveryOf(status, reason),
+  // Nothing else can reach it: what the step ends in is in its error's union.
+  meaningOf: (reason) => (isReason(reason) ? meaningOf(reason) : unexpected(reason)),
+  retry: tables.retry[status]
 })
 
-const next = (step: StepName): ReadonlyArray<Fact> => {
-  const following = stepNames[stepNames.indexOf(step) + 1]
-  const moved: Fact = { _tag: "StatusMoved", to: afterStep[step].succeeded, disposition: null }
-  return following === undefined ? [moved] : [moved, { _tag: "StepStarted", step: following }]
+/** Makes one of the five steps: it moves the order from status to status, and goes by the tables. */
+export const builtIn = <In, Out extends Schema.Constraint, Err extends StepError, R>(
+  definition: Omit<Placed<In, Out, Err, R>, "name" | "status" | "rules"> & {
+    readonly name: StepName
+    readonly error: Err & { readonly Type: { readonly reason: Reason } }
+  }
+) => {
+  const status = definition.name
+  const rules = (tables: PolicyTables) => rulesOf(status, tables)
+  return Object.assign(surround<In, Out, Err, R>({ ...definition, status, rules }), { status })
 }
 
-const isParked = Schema.is(Parked)
+/** What a reason means that changes nothing outside: `transient` ones can succeed unchanged, the others cannot. */
+export const meaning = (
+  category: Meaning["category"],
+  blame: Meaning["blame"],
+  severity: Meaning["severity"],
+  hint: string
+): Meaning => ({
+  category,
+  blame,
+  severity,
+  retryable: category === "transient",
+  sideEffect: "none",
+  hint
+})
 
-const provider = (needs: ReadonlyArray<Dependency>) => needs.find((it) => it.startsWith("provider:"))
+/** What is done about one reason of an added step, and what it means. */
+export interface Policy {
+  readonly meaning: Meaning
+  readonly recovery: Row
+}
+
+/** One row per reason: a reason that nobody has thought about does not compile. */
+export type PoliciesOf<Why extends AnyReason> = { readonly [Tag in Why["_tag"]]: Policy }
+
+type ReasonSchema = Schema.Constraint & { readonly Type: AnyReason }
+
+const errorOf = <Why extends ReasonSchema>(name: string, reason: Why) =>
+  Schema.TaggedStruct("StepError", { step: Schema.Literal(name), reason, failure: Failure })
 
 /**
- * Makes a durable step. Its body is repeated as the tables say, bounded by `Limits.step`, its scope closed
- * before its result counts; how it ends is written to the journal together with that end. A defect becomes
- * UnexpectedDefect: a bug is recorded like any failure, and does not poison the run. A failure that somebody
- * else is to blame for parks the order, and the step runs again when the wait is over. What interrupts it from
- * outside passes through.
+ * Makes a step of somebody else's, to be put after one of the five with `andThen`. It can end in its own
+ * `reasons`, each of which has a row in `policies`, and in what any step can meet. Its waits, retries and limits
+ * are those of the step it follows, and so is the status that the order has meanwhile.
  */
-export const make =
-  <In, Out extends Schema.Constraint, Err extends StepError, R>(definition: Definition<In, Out, Err, R>) =>
-  (at: At, input: In) => {
-    const { name } = definition
-    const limit = Limits.step[name]
-    type Why = Err["Type"]["reason"] | AnyStep
-
-    const body = (context: StepContext["Service"], needs: ReadonlyArray<Dependency>) =>
-      retrying<Out["Type"], Why, R>({
-        key: needs[0] ?? name,
-        attempt: (attempt) =>
-          definition.body(input).pipe(
-            Effect.provideService(StepContext, StepContext.of({ ...context, attempt })),
-            Effect.scoped,
-            Effect.catchDefect((defect) => Effect.fail(Failures.fromDefect(name, defect)))
-          ),
-        handled: (reason) => definition.handled?.(reason) === true
-      }).pipe(
-        Effect.timeoutOrElse({
-          duration: limit,
-          orElse: () => Effect.fail(new TimedOut({ operation: name, limitMs: Duration.toMillis(limit) }))
-        })
-      )
-
-    /** One round: the step to its end, or to a wait. `waits` counts the waits before it. */
-    const round = Effect.fnUntraced(
-      function* (waits: number) {
-        const journal = yield* StepJournal
-        const incidents = yield* Incidents
-        const startedAt = yield* Clock.currentTimeMillis
-        const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
-
-        const failed = Effect.fnUntraced(function* (reason: Why) {
-          const failure = yield* Failures.describe(at, name, reason)
-          const facts: ReadonlyArray<Fact> = [
-            { _tag: "StepFailed", step: name, ms: yield* elapsed, failure },
-            { _tag: "StatusMoved", to: afterStep[name].failed, disposition: "rollback_pending" }
-          ]
-          // The error is journaled with the result even where its facts cannot be; compensation tries them again.
-          yield* journal
-            .append({ ...at, facts })
-            .pipe(Effect.catch((error) => Effect.logError("A failure could not be recorded", error)))
-          return yield* Effect.fail(definition.fail({ reason, failure }))
-        })
-
-        const wait = (parked: Parked) => {
-          const { step, dependency, tag, cause, resumeAt, incident, message } = parked
-          const facts: ReadonlyArray<Fact> = [
-            { _tag: "StatusMoved", to: "waiting", disposition: null },
-            { _tag: "Parked", step, dependency, tag, message, resumeAt, incident },
-            { _tag: "Decided", step, choice: "wait", reason: cause, data: { dependency, tag } }
-          ]
-          return journal.append({ ...at, facts }).pipe(Effect.as(parked), Effect.catch(failed))
-        }
-
-        const tryOnce = Effect.fnUntraced(function* (context: StepContext["Service"]) {
-          const needs = definition.needs?.(input, context) ?? []
-          if (waits > 0) {
-            const facts: ReadonlyArray<Fact> = [
-              { _tag: "StatusMoved", to: name, disposition: null },
-              { _tag: "StepStarted", step: name }
-            ]
-            yield* journal.commit({ ...at, facts })
-          }
-          const { probing } = yield* incidents.admit({ workOrderId: at.workOrderId, dependencies: needs })
-          const output = yield* body(context, needs)
-          const summary = definition.summary(output)
-          const works = probing.map((dependency): Fact => ({ _tag: "DependencyWorks", dependency }))
-          const succeeded: Fact = { _tag: "StepSucceeded", step: name, ms: yield* elapsed, summary }
-          yield* journal.append({ ...at, facts: [...works, succeeded, ...next(name)] })
-          return output
-        })
-
-        const loaded = yield* Effect.result(load(at, name, waits))
-        if (Result.isFailure(loaded)) return yield* failed(loaded.failure)
-        const context = loaded.success
-        return yield* tryOnce(context).pipe(
-          Effect.catch((reason) =>
-            Effect.gen(function* () {
-              if (reason._tag === "DependencyDown") {
-                const { dependency, tag, cause, resumeAt } = reason
-                return yield* wait(
-                  new Parked({ step: name, dependency, tag, cause, resumeAt, incident: true })
-                )
-              }
-              const parked = yield* parking(reason, waits, provider(definition.needs?.(input, context) ?? []))
-              return yield* Option.isSome(parked) ? wait(parked.value) : failed(reason)
-            })
-          ),
-          Effect.provideService(StepContext, context)
-        )
-      },
-      Effect.annotateLogs({ workOrder: at.workOrderId, run: at.run, step: name })
-    )
-
-    const success = Schema.Union([Parked, definition.success])
-    const activity = (waits: number) =>
-      Activity.make<Effect.Services<ReturnType<typeof round>>, typeof success, Err>({
-        name,
-        success,
-        error: definition.error,
-        execute: round(waits),
-        // Interrupts from outside are the engine's to handle, and the body has none of its own.
-        interruptRetryPolicy: Schedule.recurs(0)
-      }).pipe(Effect.provideService(Activity.CurrentAttempt, waits + 1))
-
-    /** Every round and every wait is an entry of the journal, so that a process that dies resumes in the middle. */
-    return Effect.gen(function* () {
-      for (let waits = 0; ; waits++) {
-        const ended = yield* activity(waits)
-        if (!isParked(ended)) return ended
-        const ms = DateTime.toEpochMillis(ended.resumeAt) - (yield* Clock.currentTimeMillis)
-        yield* DurableClock.sleep({
-          name: `${name}/${waits + 1}`,
-          duration: Math.max(1, ms),
-          inMemoryThreshold: Duration.zero
-        })
-      }
-    })
+export const make = <
+  const Name extends string,
+  In extends Schema.Constraint,
+  Out extends Schema.Constraint,
+  Why extends ReasonSchema,
+  R
+>(
+  definition: Definition<In["Type"], Out, Why["Type"] | AnyStep, R> & {
+    /** As journal and timeline name it; not one of the five. */
+    readonly name: Name extends StepName ? never : Name
+    /** What the step before it answers. */
+    readonly input: In
+    /** A union of tagged reasons. */
+    readonly reasons: Why
+    readonly policies: PoliciesOf<Why["Type"]>
   }
+) => {
+  const name: string = definition.name
+  const own: Readonly<Partial<Record<string, Policy>>> = definition.policies
+  const reason = Schema.Union([definition.reasons, AnyStep])
+  const error = errorOf(name, reason)
+  const under = (status: StepName) =>
+    Object.assign(
+      surround<In["Type"], Out, typeof error, R>({
+        ...definition,
+        name,
+        status,
+        error,
+        fail: (fields) => error.make({ step: name, ...fields }),
+        rules: (tables) => {
+          const { recoveryOf, meaningOf, retry } = rulesOf(status, tables)
+          return {
+            recoveryOf: (it) => own[it._tag]?.recovery ?? recoveryOf(it),
+            meaningOf: (it) => own[it._tag]?.meaning ?? meaningOf(it),
+            retry
+          }
+        }
+      }),
+      { status }
+    )
+  return { name, error, under }
+}
+
+/**
+ * A step and an added one as one step: the second is given what the first answers, and begins in the commit
+ * that ends the first. The order's status moves on when the last of them has ended.
+ */
+export const andThen = <In, Middle, E, R, Out, E2, R2>(
+  first: Step<In, Middle, E, R>,
+  second: {
+    readonly name: string
+    readonly under: (status: StepName) => Step<Middle, Out, E2, R2>
+  }
+): Step<In, Out, E | E2, R | R2> =>
+  Object.assign(
+    (at: At, input: In, following?: string) =>
+      Effect.flatMap(first(at, input, second.name), (middle) =>
+        second.under(first.status)(at, middle, following)
+      ),
+    { status: first.status }
+  )

@@ -1,7 +1,9 @@
 import { Context, Effect, Schema } from "effect"
+import type { Dependency } from "../domain/Dependency.ts"
 import type { StoreConflict, StoreUnavailable } from "../domain/errors/Reasons.ts"
 import type { Fact } from "../domain/Fact.ts"
 import { Run, WorkOrderId } from "../domain/Ids.ts"
+import type { Rules } from "../domain/policies/Policies.ts"
 import type { Project } from "../domain/Project.ts"
 import type { StepName } from "../domain/Status.ts"
 import type { WorkOrder } from "../domain/WorkOrder.ts"
@@ -16,11 +18,17 @@ export class StepContext extends Context.Service<
   StepContext,
   {
     readonly at: At
+    /** The step of the pipeline whose status the order has. */
     readonly step: StepName
+    /** The step's own name, which differs for a step that somebody added. */
+    readonly name: string
+    readonly rules: Rules
     /** Which try of the step's body this is, from 1. */
     readonly attempt: number
     /** How often the order has waited in this step already. */
     readonly waits: number
+    /** Dependencies with an incident that this order is the one to try. */
+    readonly probing: ReadonlyArray<Dependency>
     readonly order: WorkOrder
     readonly project: Project
     /** When the order was submitted, seconds since 1970: the date of every commit made for it. */

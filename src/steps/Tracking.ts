@@ -33,13 +33,13 @@ const settleResources = Effect.fnUntraced(function* ({ change, pullRequest }: Re
 })
 
 /** Writes down how the order ended. `completed` needs evidence: a head that was read back, and a change. */
-export const tracking = Step.make({
+export const tracking = Step.builtIn({
   name: "tracking",
-  success: Outcome,
+  output: Outcome,
   error: TrackingError,
   fail: (fields) => new TrackingError(fields),
   summary: () => "outcome, cost and decision are recorded",
-  body: Effect.fn("tracking")(function* (result: Result) {
+  run: Effect.fn("tracking")(function* (result: Result) {
     const { at } = yield* StepContext
     const { change, pullRequest, model } = result
     if (pullRequest !== null && pullRequest.head.sha !== change.headSha) {

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Fiber, Layer } from "effect"
+import { Cause, Context, Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Limits } from "../../src/domain/policies/Limits.ts"
+import { Policies } from "../../src/domain/policies/Policies.ts"
 import { Project, type ProjectMode } from "../../src/domain/Project.ts"
 import * as PatchEditor from "../../src/layers/PatchEditor.ts"
 import * as WorktreeWorkspace from "../../src/layers/WorktreeWorkspace.ts"
@@ -16,6 +17,7 @@ import { Git } from "../../src/services/Git.ts"
 import { GitHub, type GitHubContract } from "../../src/services/GitHub.ts"
 import { Workspace, type WorkspaceContract } from "../../src/services/Workspace.ts"
 import { preflight } from "../../src/steps/Preflight.ts"
+import { rulesOf } from "../../src/steps/Step.ts"
 import { StepContext } from "../../src/steps/StepContext.ts"
 import { samples } from "../../src/testing/Samples.ts"
 import { World, at, baseSha, order, project } from "../support/World.ts"
@@ -54,8 +56,11 @@ const look = (views: Views, mode: ProjectMode = "on", asked: Array<string> = [])
     Effect.provideService(StepContext, {
       at,
       step: "routing",
+      name: "routing",
+      rules: rulesOf("routing", Context.get(Context.empty(), Policies)),
       attempt: 1,
       waits: 0,
+      probing: [],
       order,
       project: new Project({ ...project, mode }),
       submittedAt: 0

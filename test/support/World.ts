@@ -140,8 +140,16 @@ export class World {
       return value
     })
 
-  /** The services, each doing well. `overrides` replaces some. */
-  readonly layer = <R>(overrides: Layer.Layer<R> | Layer.Layer<never> = Layer.empty) => {
+  /** The pipeline on these services. `overrides` replaces some. */
+  readonly layer = <R>(overrides: Layer.Layer<R> | Layer.Layer<never> = Layer.empty) =>
+    pipeline.layer.pipe(
+      Layer.provideMerge(overrides),
+      Layer.provideMerge(this.services()),
+      Layer.provideMerge(WorkflowEngine.layerMemory)
+    )
+
+  /** The services, each doing well. */
+  readonly services = () => {
     const journal = ({ facts }: { readonly facts: ReadonlyArray<Fact> }) =>
       Effect.sync(() => this.learn(facts))
     const view = Effect.sync(
@@ -162,7 +170,7 @@ export class World {
           updatedAt: DateTime.makeUnsafe(0)
         })
     )
-    const doubles = Layer.mergeAll(
+    return Layer.mergeAll(
       Layer.mock(WorkOrders, {
         get: ({ id }) => (id === at.workOrderId ? view : Effect.fail(new WorkOrderMissing({ id })))
       }),
@@ -236,11 +244,6 @@ export class World {
         createPullRequest: () => this.called("GitHub.createPullRequest", pullRequest),
         getPullRequest: () => Effect.succeed(pullRequest)
       })
-    )
-    return pipeline.layer.pipe(
-      Layer.provideMerge(overrides),
-      Layer.provideMerge(doubles),
-      Layer.provideMerge(WorkflowEngine.layerMemory)
     )
   }
 }

@@ -1,6 +1,10 @@
-import { Console, DateTime, Effect, Layer, Option, Struct } from "effect"
+import { Console, DateTime, Duration, Effect, Layer, Option, Record, Struct } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ProjectId } from "../../domain/Ids.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
+import { Policies, type PolicyTables } from "../../domain/policies/Policies.ts"
+import { recoveryOf } from "../../domain/policies/Recovery.ts"
+import { retry } from "../../domain/policies/Retry.ts"
 import { Project } from "../../domain/Project.ts"
 import { Usd } from "../../domain/Usd.ts"
 import { WorkOrderRequest, fromRequest } from "../../domain/WorkOrder.ts"
@@ -59,6 +63,19 @@ const faultOf = (name: Option.Option<string>) =>
       })
   })
 
+/** The tables in a hurry, since nobody watches a demo for hours: repetitions come at once, and nothing is waited out. */
+const hurried: PolicyTables = {
+  recoveryOf: (step, reason) => {
+    const { actions, decides } = recoveryOf(step, reason)
+    return { actions: actions.filter((action) => action !== "wait"), decides }
+  },
+  retry: Record.map(retry, ({ delays, deadline }) => ({
+    delays: delays.map(() => Duration.millis(200)),
+    deadline
+  })),
+  park: { first: Limits.parkFirst, longest: Limits.parkLongest }
+}
+
 const hello = `Moose demo: everything on this machine. PostgreSQL, a forge that speaks GitHub's REST API,
 a sample repository, the built-in editor, and an offline model that knows this work order.
 `
@@ -111,6 +128,7 @@ export const demo = Command.make(
       yield* conclude(view, json)
       if (!json) yield* Console.log(next)
     }).pipe(
+      Effect.provideService(Policies, Option.isSome(fail) ? hurried : yield* Policies),
       Effect.provide(
         fault.pipe(Layer.provideMerge(Environment.everything), Layer.provideMerge(Environment.localForge))
       ),

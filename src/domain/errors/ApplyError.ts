@@ -1,7 +1,16 @@
 import { Schema } from "effect"
 import { Evidence } from "./Evidence.ts"
 import { Failure } from "./Failure.ts"
-import { BaseBranchMissing, BudgetExceeded, UnknownPrice, everyStep, remoteReasons } from "./Reasons.ts"
+import { ProviderOverloaded, ProviderUnavailable } from "./GenerationError.ts"
+import {
+  BaseBranchMissing,
+  BudgetExceeded,
+  CircuitOpen,
+  RateLimited,
+  UnknownPrice,
+  everyStep,
+  remoteReasons
+} from "./Reasons.ts"
 
 const path = Schema.String
 const evidence = Evidence
@@ -128,7 +137,11 @@ export const ApplyReason = Schema.Union([
   WorktreeFailed,
   BranchConflict,
   ChangeTooLarge,
-  ChecksFailed
+  ChecksFailed,
+  RateLimited,
+  ProviderOverloaded,
+  ProviderUnavailable,
+  CircuitOpen
 ])
 export type ApplyReason = typeof ApplyReason.Type
 

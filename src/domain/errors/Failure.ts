@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import { Run, WorkOrderId } from "../Ids.ts"
 import { StepName } from "../Status.ts"
+import type { Evidence } from "./Evidence.ts"
 
 export const Category = Schema.Literals([
   "transient",
@@ -27,8 +28,16 @@ export const Meaning = Schema.Struct({
 })
 export type Meaning = typeof Meaning.Type
 
+/** What every reason has, also one that a step brings along which is none of the five. */
+export interface AnyReason {
+  readonly _tag: string
+  readonly message: string
+  readonly evidence?: Evidence
+}
+
 /** What every failure carries, whatever went wrong. */
 export class Failure extends Schema.Class<Failure>("Failure")({
+  /** The step of the pipeline, whose status the order had. */
   step: StepName,
   /** The service and what it was doing: "git push". */
   operation: Schema.String,

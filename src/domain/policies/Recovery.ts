@@ -1,6 +1,6 @@
 import type { ApplyReason } from "../errors/ApplyError.ts"
 import type { GenerationReason } from "../errors/GenerationError.ts"
-import type { Reason } from "../errors/PipelineError.ts"
+import type { AnyReason } from "../errors/Failure.ts"
 import type { PullRequestReason } from "../errors/PullRequestError.ts"
 import type { RoutingReason } from "../errors/RoutingError.ts"
 import type { TrackingReason } from "../errors/TrackingError.ts"
@@ -72,7 +72,8 @@ const everyStep = {
   StoreConflict: human,
   WorkOrderMissing: human,
   ProjectMissing: human,
-  TimedOut: again,
+  // Waited out where it was somebody else that did not answer.
+  TimedOut: againThenWait,
   UnexpectedDefect: human
 } as const
 
@@ -119,7 +120,8 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     ProviderUnavailable: row("human", "retry", "next_model", "wait"),
     // Nothing was asked, so there is nothing to repeat: the next one may be well.
     CircuitOpen: row("human", "next_model", "wait"),
-    TimedOut: row("human", "next_model"),
+    // A call that hangs is not repeated, because it may have been paid for; an outage may look like that, too.
+    TimedOut: row("human", "next_model", "wait"),
     QuotaExhausted: nextModel,
     AuthenticationFailed: nextModel,
     ModelNotFound: nextModel,
@@ -146,6 +148,11 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     EditorRejectedEdits: repair,
     ChecksFailed: repair,
     OutOfScopeEdit: repair,
+    // Of the model that should mend a change.
+    RateLimited: againThenWait,
+    ProviderOverloaded: againThenWait,
+    ProviderUnavailable: againThenWait,
+    CircuitOpen: againThenWait,
     NoChanges: director,
     ChangeTooLarge: director,
     UnsafeEdit: director
@@ -174,7 +181,7 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
 }
 
 /** What is done about a reason in a step. A reason that the step does not declare is a person's. */
-export const recoveryOf = (step: StepName, reason: Reason): Row => {
+export const recoveryOf = (step: StepName, reason: Pick<AnyReason, "_tag">): Row => {
   const rows: Readonly<Record<string, Row>> = recovery[step]
   return rows[reason._tag] ?? human
 }

@@ -21,7 +21,7 @@ export const retry: Record<StepName, RetryRow> = {
   // A model's provider: patient, then the next model.
   generating: { delays: seconds(10, 30, 60), deadline: Duration.minutes(10) },
   // Each attempt has a new worktree.
-  applying: { delays: seconds(5), deadline: Duration.minutes(10) },
+  applying: { delays: seconds(5, 15), deadline: Duration.minutes(10) },
   // Eager, because each part of it looks before it acts.
   creating_pr: { delays: seconds(1, 2, 4, 8, 16), deadline: Duration.minutes(5) },
   tracking: { delays: seconds(1, 2, 4, 8), deadline: Duration.seconds(45) }

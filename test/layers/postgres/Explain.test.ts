@@ -179,6 +179,7 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("explainin
               dependency: "provider:test",
               tag: "ProviderOverloaded",
               message: "waits for provider:test",
+              cause: "it is overloaded",
               resumeAt,
               incident: true
             },

@@ -1,0 +1,215 @@
+import { Clock, DateTime, Duration, Effect, Option, Result, Schedule, Schema } from "effect"
+import { Activity, DurableClock } from "effect/workflow"
+import type { Dependency } from "../domain/Dependency.ts"
+import type { AnyReason, Failure } from "../domain/errors/Failure.ts"
+import { TimedOut, everyStep } from "../domain/errors/Reasons.ts"
+import type { Fact } from "../domain/Fact.ts"
+import { Limits } from "../domain/policies/Limits.ts"
+import { Policies, type PolicyTables, type Rules } from "../domain/policies/Policies.ts"
+import { type StepName, afterStep, stepNames } from "../domain/Status.ts"
+import { DependencyDown, Incidents } from "../services/Incidents.ts"
+import { Projects } from "../services/Projects.ts"
+import { StepJournal } from "../services/StepJournal.ts"
+import { WorkOrders } from "../services/WorkOrders.ts"
+import * as Failures from "./Failures.ts"
+import { Parked, parking, parkingBehind, parkingUnread } from "./Parking.ts"
+import { retrying } from "./Retrying.ts"
+import { type At, StepContext } from "./StepContext.ts"
+
+/** What surrounding a step adds to the ways it can fail. */
+export const AnyStep = Schema.Union(everyStep)
+export type AnyStep = typeof AnyStep.Type
+
+/** A step's error: whatever it is called, it has a reason. */
+export type StepError = Schema.Constraint & { readonly Type: { readonly reason: AnyReason } }
+
+/** What every step says of itself. */
+export interface Definition<In, Out extends Schema.Constraint, Why, R> {
+  readonly output: Out
+  /** What the step does. DependencyDown: it needs something now that has an incident, and waits for it. */
+  readonly run: (input: In) => Effect.Effect<Out["Type"], Why | DependencyDown, R>
+  /** One line for the timeline. */
+  readonly summary: (output: Out["Type"]) => string
+  /** What the step cannot do without. While one of them has an incident, the step waits instead of trying. */
+  readonly needs?: (input: In, context: StepContext["Service"]) => ReadonlyArray<Dependency>
+  /** Whose model the step may ask. */
+  readonly provider?: (input: In) => Dependency | undefined
+  /** Reasons that the body has repeated by itself. */
+  readonly handled?: (reason: AnyReason) => boolean
+}
+
+/** A definition in its place: its name, its status, its one error and what it goes by. */
+export interface Placed<In, Out extends Schema.Constraint, Err extends StepError, R> extends Definition<
+  In,
+  Out,
+  Err["Type"]["reason"],
+  R
+> {
+  readonly name: string
+  readonly status: StepName
+  readonly error: Err
+  /** Makes the step's one error out of a reason. */
+  readonly fail: (fields: {
+    readonly reason: Err["Type"]["reason"] | AnyStep
+    readonly failure: Failure
+  }) => Err["Type"]
+  readonly rules: (tables: PolicyTables) => Rules
+}
+
+const load = Effect.fnUntraced(function* (at: At) {
+  const orders = yield* WorkOrders
+  const projects = yield* Projects
+  const view = yield* orders.get({ id: at.workOrderId })
+  const project = yield* projects.get({ id: view.order.project })
+  const submittedAt = Math.floor(DateTime.toEpochMillis(view.submittedAt) / 1000)
+  return { order: view.order, project, submittedAt }
+})
+
+/** The order moves on to its next status, unless a step that somebody added follows under this one. */
+const next = (status: StepName, added: string | undefined): ReadonlyArray<Fact> => {
+  if (added !== undefined) return [{ _tag: "StepStarted", step: added }]
+  const following = stepNames[stepNames.indexOf(status) + 1]
+  const moved: Fact = { _tag: "StatusMoved", to: afterStep[status].succeeded, disposition: null }
+  return following === undefined ? [moved] : [moved, { _tag: "StepStarted", step: following }]
+}
+
+const isParked = Schema.is(Parked)
+const isDependencyDown = Schema.is(DependencyDown)
+
+/**
+ * What surrounds a step: it is repeated as its rules say, bounded by `Limits.step`, its scope closed before its
+ * result counts; how it ends is written to the journal together with that end. A defect becomes
+ * UnexpectedDefect: a bug is recorded like any failure, and does not poison the run. A failure that somebody
+ * else is to blame for parks the order, and the step runs again when the wait is over. What interrupts it from
+ * outside passes through. `following` is the added step that comes next under the same status.
+ */
+export const surround =
+  <In, Out extends Schema.Constraint, Err extends StepError, R>(placed: Placed<In, Out, Err, R>) =>
+  (at: At, input: In, following?: string) => {
+    const { name, status } = placed
+    const limit = Limits.step[status]
+    type Why = Err["Type"]["reason"] | AnyStep
+    const resumed: Fact = { _tag: "StatusMoved", to: status, disposition: null }
+
+    const body = (context: StepContext["Service"], needs: ReadonlyArray<Dependency>) =>
+      retrying<Out["Type"], Why | DependencyDown, R>({
+        needs,
+        provider: placed.provider?.(input),
+        attempt: (attempt) =>
+          placed.run(input).pipe(
+            Effect.provideService(StepContext, StepContext.of({ ...context, attempt })),
+            Effect.scoped,
+            Effect.catchDefect((defect) => Effect.fail(Failures.fromDefect(name, defect)))
+          ),
+        handled: (reason) => placed.handled?.(reason) === true
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: limit,
+          orElse: () => Effect.fail(new TimedOut({ operation: name, limitMs: Duration.toMillis(limit) }))
+        })
+      )
+
+    /** One round: the step to its end, or to a wait. Counts the waits before it, and those that were its own. */
+    const round = Effect.fnUntraced(
+      function* (waits: number, ownWaits: number) {
+        const journal = yield* StepJournal
+        const incidents = yield* Incidents
+        const rules = placed.rules(yield* Policies)
+        const startedAt = yield* Clock.currentTimeMillis
+        const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
+
+        const failed = Effect.fnUntraced(function* (reason: Why) {
+          const failure = yield* Failures.describe(at, status, reason, rules.meaningOf(reason))
+          const facts: ReadonlyArray<Fact> = [
+            // A wait has no legal way to a failure but through its step.
+            ...(waits > 0 ? [resumed] : []),
+            { _tag: "StepFailed", step: name, ms: yield* elapsed, failure },
+            { _tag: "StatusMoved", to: afterStep[status].failed, disposition: "rollback_pending" }
+          ]
+          // The error is journaled with the result even where its facts cannot be; compensation tries them again.
+          yield* journal
+            .append({ ...at, facts })
+            .pipe(Effect.catch((error) => Effect.logError("A failure could not be recorded", error)))
+          return yield* Effect.fail(placed.fail({ reason, failure }))
+        })
+
+        const wait = (parked: Parked) => {
+          const { step, dependency, tag, cause, resumeAt, incident, message } = parked
+          const facts: ReadonlyArray<Fact> = [
+            { _tag: "StatusMoved", to: "waiting", disposition: null },
+            { _tag: "Parked", step, dependency, tag, message, cause, resumeAt, incident },
+            { _tag: "Decided", step, choice: "wait", reason: cause, data: { dependency, tag } }
+          ]
+          return journal.append({ ...at, facts }).pipe(Effect.as(parked), Effect.catch(failed))
+        }
+
+        const tryOnce = Effect.fnUntraced(function* (context: StepContext["Service"]) {
+          const needs = placed.needs?.(input, context) ?? []
+          if (waits > 0) {
+            yield* journal.commit({ ...at, facts: [resumed, { _tag: "StepStarted", step: name }] })
+          }
+          const { probing } = yield* incidents.admit({ workOrderId: at.workOrderId, dependencies: needs })
+          const output = yield* body(StepContext.of({ ...context, probing }), needs)
+          const summary = placed.summary(output)
+          const works = probing.map((dependency): Fact => ({ _tag: "DependencyWorks", dependency }))
+          const succeeded: Fact = { _tag: "StepSucceeded", step: name, ms: yield* elapsed, summary }
+          yield* journal.append({ ...at, facts: [...works, succeeded, ...next(status, following)] })
+          return output
+        })
+
+        const loaded = yield* Effect.result(load(at))
+        if (Result.isFailure(loaded)) {
+          const parked = yield* parkingUnread(name, rules, loaded.failure, waits)
+          return yield* Option.isSome(parked) ? wait(parked.value) : failed(loaded.failure)
+        }
+        const context = StepContext.of({
+          ...loaded.success,
+          at,
+          step: status,
+          name,
+          rules,
+          attempt: 1,
+          waits,
+          probing: []
+        })
+        return yield* tryOnce(context).pipe(
+          Effect.catch((reason) =>
+            Effect.gen(function* () {
+              if (isDependencyDown(reason)) return yield* wait(yield* parkingBehind(name, reason))
+              const parked = yield* parking(reason, ownWaits, placed.provider?.(input))
+              return yield* Option.isSome(parked) ? wait(parked.value) : failed(reason)
+            })
+          ),
+          Effect.provideService(StepContext, context)
+        )
+      },
+      Effect.annotateLogs({ workOrder: at.workOrderId, run: at.run, step: name })
+    )
+
+    const success = Schema.Union([Parked, placed.output])
+    const activity = (waits: number, ownWaits: number) =>
+      Activity.make<Effect.Services<ReturnType<typeof round>>, typeof success, Err>({
+        name,
+        success,
+        error: placed.error,
+        execute: round(waits, ownWaits),
+        // Interrupts from outside are the engine's to handle, and the body has none of its own.
+        interruptRetryPolicy: Schedule.recurs(0)
+      }).pipe(Effect.provideService(Activity.CurrentAttempt, waits + 1))
+
+    /** Every round and every wait is an entry of the journal, so that a process that dies resumes in the middle. */
+    return Effect.gen(function* () {
+      let ownWaits = 0
+      for (let waits = 0; ; waits++) {
+        const ended = yield* activity(waits, ownWaits)
+        if (!isParked(ended)) return ended
+        if (!ended.behind) ownWaits++
+        const ms = DateTime.toEpochMillis(ended.resumeAt) - (yield* Clock.currentTimeMillis)
+        yield* DurableClock.sleep({
+          name: `${name}/${waits + 1}`,
+          duration: Math.max(1, ms),
+          inMemoryThreshold: Duration.zero
+        })
+      }
+    })
+  }
