@@ -34,8 +34,11 @@ const noisyEveryMs = 100
 const ratioMax = 1.25
 const decidedMsMax = 100
 
-/** How the noisy project fails, in turns: an outage of its own remote, and two ways that are final. */
-const noises = ["remote-down", "repository-missing", "model-missing"] as const
+/**
+ * How the noisy projects fail: the one because its remote is down, which makes it wait most of the time, the
+ * other for good, in two ways.
+ */
+const noises = ["remote-down", "repository-missing", "remote-down", "model-missing"] as const
 type Noise = (typeof noises)[number]
 const noiseOf = (id: string): Noise | undefined => noises.find((it) => id.includes(it))
 const evidence = { operation: "bench", excerpt: "as told" }
@@ -129,7 +132,8 @@ const worker = pipeline.layer.pipe(
 )
 
 const healthy = ProjectId.make("healthy")
-const noisy = ProjectId.make("noisy")
+const waiting = ProjectId.make("waiting")
+const failed = ProjectId.make("failed")
 
 const submit = Effect.fnUntraced(function* (of: ProjectId, name: string) {
   const orders = yield* WorkOrders
@@ -162,12 +166,12 @@ let noisySubmitted = 0
 const makeNoise = Effect.gen(function* () {
   while (true) {
     const noise = noises[noisySubmitted % noises.length]
-    yield* submit(noisy, `noisy-${noise}-${noisySubmitted++}`)
+    yield* submit(noise === "remote-down" ? waiting : failed, `noisy-${noise}-${noisySubmitted++}`)
     yield* Effect.sleep(noisyEveryMs)
   }
 })
 
-/** No order of the noisy project is left that could do anything. */
+/** No order of the noisy projects is left that could do anything. */
 const silence = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const orders = yield* WorkOrders
@@ -187,11 +191,11 @@ const ms = (value: number) => `${value.toFixed(0)} ms`
 const main = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const projects = yield* Projects
-  const remoteUrl = "https://noisy.invalid/o/r.git"
   yield* projects.put(new Project({ ...project, id: healthy, concurrency: 4 }))
-  yield* projects.put(
-    new Project({ ...project, id: noisy, concurrency: 4, repository: { ...project.repository, remoteUrl } })
-  )
+  for (const id of [waiting, failed]) {
+    const repository = { ...project.repository, remoteUrl: `https://${id}.invalid/o/r.git` }
+    yield* projects.put(new Project({ ...project, id, concurrency: 2, repository }))
+  }
   const alone: Array<number> = []
   const beside: Array<number> = []
   yield* measure(0)
@@ -222,7 +226,7 @@ const line = (what: string, times: ReadonlyArray<number>) =>
     `${what.padEnd(28)} median ${ms(quantile(times, 0.5))}, p95 ${ms(quantile(times, 0.95))} (${times.length} orders)`
   )
 line("the healthy project alone", alone)
-line("beside the noisy one", beside)
+line("beside two noisy ones", beside)
 const ratio = quantile(beside, 0.95) / quantile(alone, 0.95)
 console.log(
   `ratio of the p95: ${ratio.toFixed(3)} (at most ${ratioMax}); noisy orders submitted: ${noisySubmitted}, none of which can succeed`

@@ -1,4 +1,4 @@
-import { Clock, Effect, Fiber, Layer, References } from "effect"
+import { Clock, Effect, Fiber, Layer, Random, References } from "effect"
 import { TestClock } from "effect/testing"
 import { WorkflowEngine } from "effect/workflow"
 import { Policies, type PolicyTables } from "../../src/domain/policies/Policies.ts"
@@ -76,4 +76,8 @@ export const run = (seed: number, tables: PolicyTables | undefined) =>
       broken: broken(world)
     }
     return result
-  }).pipe(Effect.provide(TestClock.layer()), Effect.provideService(References.MinimumLogLevel, "None"))
+  }).pipe(
+    Effect.provide(TestClock.layer()),
+    Random.withSeed(seed),
+    Effect.provideService(References.MinimumLogLevel, "None")
+  )

@@ -1,0 +1,203 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { ChecksFailed } from "../../src/domain/errors/ApplyError.ts"
+import {
+  RateLimited,
+  RemoteUnreachable,
+  RepositoryLocked,
+  StoreUnavailable,
+  TimedOut
+} from "../../src/domain/errors/Reasons.ts"
+import { Policies } from "../../src/domain/policies/Policies.ts"
+import { retry } from "../../src/domain/policies/Retry.ts"
+import { Limits } from "../../src/domain/policies/Limits.ts"
+import { Project } from "../../src/domain/Project.ts"
+import { type Status, legalMoves } from "../../src/domain/Status.ts"
+import { run } from "../../src/pipeline.ts"
+import { Checks } from "../../src/services/Checks.ts"
+import { Proposer } from "../../src/services/Proposer.ts"
+import { WorkOrders } from "../../src/services/WorkOrders.ts"
+import { Workspace } from "../../src/services/Workspace.ts"
+import { World, at, baseSha, change, project, reply } from "../support/World.ts"
+
+const evidence = { operation: "test", excerpt: "as told" }
+const remote = "https://forge.invalid/o/r.git"
+
+const locked = new RepositoryLocked({ path: "/mirrors/sample.git", evidence })
+const unreachable = new RemoteUnreachable({ remote, evidence })
+const hung = new TimedOut({ operation: "git fetch", limitMs: 300_000 })
+const noStore = new StoreUnavailable({ evidence })
+
+/** Fails with each of these in turn, then does as ever. */
+const after = <A, E, R, E2>(failures: ReadonlyArray<E2>, effect: Effect.Effect<A, E, R>) => {
+  const left = [...failures]
+  return Effect.suspend((): Effect.Effect<A, E | E2, R> => {
+    const next = left.shift()
+    return next === undefined ? effect : Effect.fail(next)
+  })
+}
+
+const workspace = (change: Partial<Workspace["Service"]>) =>
+  Layer.effect(
+    Workspace,
+    Effect.map(Workspace, (real) => ({ ...real, ...change }))
+  )
+
+const runIn = Effect.fnUntraced(function* <R>(
+  world: World,
+  overrides: Layer.Layer<R, never, Workspace | WorkOrders>
+) {
+  const services = world.layer(Layer.provide(overrides, world.services()))
+  const fiber = yield* Effect.forkChild(Effect.provide(run(at), services))
+  for (let hours = 0; hours < 30 && fiber.pollUnsafe() === undefined; hours++)
+    yield* TestClock.adjust("1 hour")
+  const ended = yield* Fiber.join(fiber)
+  let status: Status = "routing"
+  for (const fact of world.facts) {
+    if (fact._tag !== "StatusMoved" || fact.to === status) continue
+    const allowed: ReadonlyArray<Status> = legalMoves[status]
+    assert.include(allowed, fact.to)
+    status = fact.to
+  }
+  return ended
+})
+
+const waits = (world: World) =>
+  world.facts.flatMap((fact) => (fact._tag === "Parked" ? [fact.dependency] : []))
+
+describe("a step", () => {
+  it.effect("waits for a store that it cannot even read its order from", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const overrides = Layer.effect(
+        WorkOrders,
+        Effect.map(WorkOrders, (real) => {
+          const get = after([noStore, noStore], real.get({ id: at.workOrderId }))
+          return { ...real, get: () => get }
+        })
+      )
+      assert.strictEqual((yield* runIn(world, overrides))._tag, "Completed")
+      assert.deepStrictEqual(waits(world), ["store", "store"])
+    })
+  )
+
+  it.effect("waits for a remote that hangs, as for one that refuses", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const tries = 1 + retry.applying.delays.length
+      const openWorktree = after(
+        Array.from({ length: tries }, () => hung),
+        Effect.succeed(baseSha)
+      )
+      const ended = yield* runIn(world, workspace({ openWorktree: () => openWorktree }))
+      assert.strictEqual(ended._tag, "Completed")
+      assert.deepStrictEqual(waits(world), ["remote:forge.invalid"])
+    })
+  )
+
+  it.effect("repeats after a wait what no wait cures", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const tries = 1 + retry.applying.delays.length
+      const failures = [...Array.from({ length: tries }, () => unreachable), locked]
+      const openWorktree = after<typeof baseSha, never, never, RemoteUnreachable | RepositoryLocked>(
+        failures,
+        Effect.succeed(baseSha)
+      )
+      const ended = yield* runIn(world, workspace({ openWorktree: () => openWorktree }))
+      assert.strictEqual(ended._tag, "Completed")
+      assert.strictEqual(waits(world).length, 1)
+    })
+  )
+
+  it.effect("that fails after a wait has gone back to its own status first", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const tries = 1 + retry.applying.delays.length
+      const down = Array.from({ length: tries }, () => unreachable)
+      const openWorktree = after(down, Effect.die(new Error("oops")))
+      const ended = yield* runIn(world, workspace({ openWorktree: () => openWorktree }))
+      assert.strictEqual(ended._tag, "Failed")
+      assert.strictEqual(world.status, "aider_failed")
+    })
+  )
+
+  it.effect("waits for the model that should mend a change, instead of giving up the change", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.project = new Project({
+        ...project,
+        checks: [{ name: "test", command: ["true"], timeoutMs: 1_000 }]
+      })
+      const busy = new RateLimited({ service: "OpenAI", evidence })
+      let asked = 0
+      let checked = 0
+      const overrides = Layer.mergeAll(
+        Layer.succeed(Proposer, {
+          ask: () =>
+            Effect.suspend(() => (++asked > 1 && asked < 8 ? Effect.fail(busy) : Effect.succeed(reply)))
+        }),
+        Layer.succeed(Checks, {
+          run: () =>
+            Effect.suspend(() =>
+              ++checked < 4
+                ? Effect.fail(new ChecksFailed({ check: "test", log: "", evidence }))
+                : Effect.void
+            )
+        })
+      )
+      assert.strictEqual((yield* runIn(world, overrides))._tag, "Completed")
+      assert.include(waits(world), "provider:openai")
+    })
+  )
+
+  it.effect("that cannot see how its push ended looks again, instead of believing what it was told", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      let pushes = 0
+      const overrides = Layer.effect(
+        Workspace,
+        Effect.map(Workspace, (real) => {
+          let blind = false
+          return {
+            ...real,
+            push: (input) =>
+              Effect.gen(function* () {
+                pushes++
+                yield* real.push(input)
+                blind = true
+                return yield* unreachable
+              }),
+            remoteHead: (input) =>
+              Effect.suspend(() => {
+                if (!blind) return real.remoteHead(input)
+                blind = false
+                return Effect.fail(unreachable)
+              })
+          } satisfies Workspace["Service"]
+        })
+      )
+      assert.strictEqual((yield* runIn(world, overrides))._tag, "Completed")
+      assert.strictEqual(pushes, 1)
+    })
+  )
+
+  it.effect("goes by the tables that it is given", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const commit = after([locked], Effect.succeed(change))
+      const overrides = Layer.merge(
+        workspace({ commit: () => commit }),
+        Layer.succeed(Policies, {
+          recoveryOf: () => ({ actions: [], decides: "human" as const }),
+          retry,
+          park: { first: Limits.parkFirst, longest: Limits.parkLongest }
+        })
+      )
+      const ended = yield* runIn(world, overrides)
+      if (ended._tag !== "Failed") return assert.fail(ended._tag)
+      assert.strictEqual(ended.error.reason._tag, "RepositoryLocked")
+    })
+  )
+})
