@@ -7,6 +7,8 @@ export default defineConfig({
     pool: "forks",
     // Files share a process and what it has imported: a fifth of the time. None keeps state in a module.
     isolate: false,
+    // More than there are cores on a small machine: tests of processes mostly wait for them.
+    maxWorkers: 4,
     testTimeout: 30_000,
     hookTimeout: 60_000
   }
