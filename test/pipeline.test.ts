@@ -223,6 +223,8 @@ describe("a step that fails", () => {
       assert.strictEqual(ended.error.reason._tag, "UnexpectedDefect")
       assert.strictEqual(ended.error.failure.severity, "critical")
       assert.include(ended.error.failure.excerpt, "cannot read properties")
+      assert.include(ended.error.failure.stack, "pipeline.test.ts")
+      assert.match(ended.error.failure.traceId ?? "", /^[0-9a-f]{32}$/)
       assert.strictEqual(world.status, "aider_failed")
     })
   )

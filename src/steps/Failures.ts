@@ -1,4 +1,4 @@
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { type AnyReason, Failure, type Meaning } from "../domain/errors/Failure.ts"
 import { ModelsExhausted } from "../domain/errors/GenerationError.ts"
@@ -37,6 +37,20 @@ const stateOf = Effect.fnUntraced(function* (at: At) {
   )
 })
 
+const stackCharactersMax = 4_000
+const readStack = Schema.decodeUnknownOption(Schema.Struct({ stack: Schema.String }))
+
+/** The stack of the error that a layer met; none where it met no error but an answer. */
+const stackOf = ({ evidence }: AnyReason) =>
+  Option.match(readStack(evidence?.cause), {
+    onNone: () => ({}),
+    onSome: ({ stack }) => ({ stack: Evidence.redact(stack).slice(0, stackCharactersMax) })
+  })
+
+const traceIdOf = Effect.map(Effect.option(Effect.currentSpan), (span) =>
+  Option.match(span, { onNone: () => ({}), onSome: ({ traceId }) => ({ traceId }) })
+)
+
 /** Everything there is to say about a failure. */
 export const describe = Effect.fnUntraced(function* (
   at: At,
@@ -56,6 +70,8 @@ export const describe = Effect.fnUntraced(function* (
     retryAfterMs: evidence?.retryAfterMs ?? null,
     excerpt: evidence?.excerpt ?? "",
     causes: causesOf(reason),
+    ...stackOf(reason),
+    ...(yield* traceIdOf),
     state: yield* stateOf(at)
   })
 })

@@ -51,6 +51,10 @@ export class Failure extends Schema.Class<Failure>("Failure")({
   excerpt: Schema.String,
   /** Failures that led to this one. */
   causes: Schema.Array(Schema.Struct({ tag: Schema.String, message: Schema.String })),
+  /** Where the foreign error came from, as far as it said: its stack, secrets removed. */
+  stack: Schema.optionalKey(Schema.String),
+  /** Of the trace that the step's spans belong to. */
+  traceId: Schema.optionalKey(Schema.String),
   /** What the order held at that moment. */
   state: Schema.Json
 }) {}
