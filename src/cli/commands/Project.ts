@@ -1,7 +1,8 @@
-import { Console, Effect, Option, Schema } from "effect"
+import { Console, Duration, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { ProjectId } from "../../domain/Ids.ts"
-import { Project, ProjectMode, TimeZone } from "../../domain/Project.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
+import { type Check, Project, ProjectMode, TimeZone } from "../../domain/Project.ts"
 import { Usd, UsdFromDecimal, format } from "../../domain/Usd.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as GitCli from "../../layers/GitCli.ts"
@@ -31,6 +32,12 @@ const rules = {
   mode: Flag.Literals("mode", ProjectMode.literals).pipe(
     Flag.withDescription("off: nothing runs; shadow: nothing is pushed; on"),
     Flag.optional
+  ),
+  check: Flag.String("check").pipe(
+    Flag.withDescription(
+      'A command that must succeed after an edit, "npm test"; may be repeated; replaces those there were'
+    ),
+    Flag.between(0, 20)
   )
 }
 
@@ -40,7 +47,15 @@ interface Rules {
   readonly concurrency: Option.Option<number>
   readonly timeZone: Option.Option<string>
   readonly mode: Option.Option<ProjectMode>
+  readonly check: ReadonlyArray<string>
 }
+
+/** A command as a person types it, run by the shell in the worktree. */
+const checkOf = (command: string): Check => ({
+  name: command,
+  command: ["sh", "-c", command],
+  timeoutMs: Duration.toMillis(Limits.check)
+})
 
 /** The project with the given rules changed. */
 const withRules = Effect.fnUntraced(function* (project: Project, input: Rules) {
@@ -62,6 +77,7 @@ const withRules = Effect.fnUntraced(function* (project: Project, input: Rules) {
       input.concurrency,
       project.concurrency
     ),
+    checks: input.check.length === 0 ? project.checks : input.check.map(checkOf),
     timeZone: yield* read(TimeZone, "--time-zone", input.timeZone, project.timeZone),
     mode: Option.getOrElse(input.mode, () => project.mode)
   })
@@ -137,7 +153,8 @@ const pause = Command.make(
       orderUsd: Option.none(),
       concurrency: Option.none(),
       timeZone: Option.none(),
-      mode: Option.some("off")
+      mode: Option.some("off"),
+      check: []
     })
 ).pipe(Command.withDescription("Start nothing more in a project, until it is set on again"))
 

@@ -96,7 +96,9 @@ export class ChecksFailed extends Schema.TaggedError<ChecksFailed>()("ChecksFail
   evidence
 }) {
   override get message() {
-    return `The check "${this.check}" fails after the edit: ${this.evidence.excerpt}`
+    const { exitCode, excerpt } = this.evidence
+    const how = exitCode === undefined ? "" : ` (exit ${exitCode})`
+    return `The check "${this.check}" fails after the edit${how}${excerpt === "" ? "" : `: ${excerpt}`}`
   }
 }
 

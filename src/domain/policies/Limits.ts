@@ -128,6 +128,8 @@ export const Limits = {
   probe: Duration.minutes(10),
   /** How often a model is shown what was wrong with its answer, or asked for less, before the next one is asked. */
   repairRoundsMax: 2,
+  /** One of a project's checks, unless the project says otherwise. */
+  check: Duration.minutes(10),
   /** A project's checks: what is kept of their output. */
   checkLogBytesMax: 64 * 1024,
   checkLogShownCharactersMax: 8_000,
