@@ -3,9 +3,9 @@ import { Clock, Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { WorkflowEngine } from "effect/workflow"
 import type { ApplyError } from "../src/domain/errors/ApplyError.ts"
-import { EditorRejectedEdits } from "../src/domain/errors/ApplyError.ts"
+import { ChecksFailed, EditorRejectedEdits } from "../src/domain/errors/ApplyError.ts"
 import type { GenerationError } from "../src/domain/errors/GenerationError.ts"
-import { ModelNotFound, ProviderUnavailable } from "../src/domain/errors/GenerationError.ts"
+import { ModelNotFound, ProviderUnavailable, Refused } from "../src/domain/errors/GenerationError.ts"
 import type { PipelineError } from "../src/domain/errors/PipelineError.ts"
 import type { PullRequestError } from "../src/domain/errors/PullRequestError.ts"
 import { PullRequestExists, PushRejected } from "../src/domain/errors/PullRequestError.ts"
@@ -23,6 +23,7 @@ import { Route } from "../src/domain/Route.ts"
 import { stepNames } from "../src/domain/Status.ts"
 import { WorkOrder } from "../src/domain/WorkOrder.ts"
 import { Pipeline, run } from "../src/pipeline.ts"
+import { Checks } from "../src/services/Checks.ts"
 import { CodeEditor } from "../src/services/CodeEditor.ts"
 import { GitHub } from "../src/services/GitHub.ts"
 import { Manager } from "../src/services/Manager.ts"
@@ -319,6 +320,66 @@ describe("models", () => {
       assert.strictEqual(ended.error.reason._tag, "ModelsExhausted")
       assert.strictEqual(ended.error.failure.causes.length, 2)
       assert.strictEqual(world.status, "generation_failed")
+    })
+  )
+
+  it.effect("an answer that was cut off is asked for again, smaller, and both were paid for", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const prompts: Array<string> = []
+      const ask: Proposer["Service"]["ask"] = ({ prompt }) =>
+        Effect.sync(() => {
+          prompts.push(prompt)
+          return prompts.length === 1 ? { ...reply, finish: "length" as const } : reply
+        })
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Completed")
+      assert.strictEqual(prompts.length, 2)
+      assert.include(prompts[1], "cut off at the output limit")
+      assert.deepStrictEqual([...world.reservations.values()], ["settled", "settled"])
+    })
+  )
+
+  it.effect("a refusal is not repeated: the next model is asked", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const asked: Array<string> = []
+      const ask: Proposer["Service"]["ask"] = ({ model }) =>
+        Effect.suspend(() => {
+          asked.push(model.model)
+          return asked.length === 1
+            ? Effect.fail(new Refused({ model: model.model, evidence }))
+            : Effect.succeed(reply)
+        })
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Completed")
+      assert.deepStrictEqual(asked, ["gpt-5-mini", "gpt-5"])
+    })
+  )
+
+  it.effect("a change that fails a check goes back to its model once, with the log", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const check = { name: "npm test", command: ["npm", "test"] as const, timeoutMs: 1000 }
+      world.project = new Project({ ...project, checks: [check] })
+      const prompts: Array<string> = []
+      const ask: Proposer["Service"]["ask"] = ({ prompt }) =>
+        Effect.sync(() => {
+          prompts.push(prompt)
+          return reply
+        })
+      const failing = new ChecksFailed({ check: "npm test", log: "not ok 3 - adds up", evidence })
+      const overrides = Layer.merge(
+        Layer.succeed(Proposer, { ask }),
+        Layer.succeed(Checks, { run: () => Effect.fail(failing) })
+      )
+      const ended = yield* runIn(world, overrides)
+      assert.strictEqual(ended._tag, "Failed")
+      if (ended._tag !== "Failed") return
+      assert.strictEqual(ended.error.reason._tag, "ChecksFailed")
+      assert.strictEqual(prompts.length, 2)
+      assert.include(prompts[1], "not ok 3 - adds up")
+      assert.isFalse(world.calls.includes("Workspace.commit"))
     })
   )
 
