@@ -7,6 +7,22 @@ returns void language sql as $$
   values (order_id, order_run, kind, step, message, ms)
 $$;
 
+-- A model that answered and whose answer did not do counts against it for this kind of work. A provider's outage,
+-- a wrong key or a refused push say nothing about the model.
+create or replace function moose.blame_model(order_id text, order_run integer, f jsonb) returns void
+language sql as $$
+  insert into public.outcome_vectors (work_order, run, project, kind, model, succeeded, cost_micros, outcome)
+  select w.id, order_run, w.project, w.kind, answered.model, false, moose.order_spent(w.id), f->'failure'
+  from public.work_orders w
+  cross join lateral (
+    select c.model from public.cost_tracking c
+    where c.work_order = w.id and c.run = order_run and c.state = 'settled'
+    order by c.updated_at desc limit 1
+  ) answered
+  where w.id = order_id and f->>'step' in ('generating', 'applying') and f->'failure'->>'category' = 'rejected'
+  on conflict (work_order, run) do nothing
+$$;
+
 create or replace function moose.apply_facts(order_id text, order_run integer, facts jsonb) returns void
 language plpgsql as $$
 declare
@@ -43,6 +59,7 @@ begin
               'message', f->'failure'->>'message', 'hint', f->'failure'->>'hint'),
             updated_at = moose.now()
         where id = order_id;
+        perform moose.blame_model(order_id, order_run, f);
       when 'AttemptFailed' then
         perform moose.note(order_id, order_run, 'AttemptFailed', f->>'step',
           (f->'failure'->>'message') || ' (' || (f->>'decision') || ')', null);

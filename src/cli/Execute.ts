@@ -14,7 +14,10 @@ const cancelled = (id: WorkOrderId, json: boolean) =>
     yield* Console.error("\nCancelling…")
     yield* orders.cancel({ id, reason: "interrupted at the keyboard" })
     const view = yield* follow(id, "nothing").pipe(Effect.timeoutOption(Limits.cancelled))
-    if (Option.isSome(view)) return yield* Effect.ignore(conclude(view.value, json))
+    if (Option.isSome(view)) {
+      // It did not complete, and has just said so; anything else is told below.
+      return yield* Effect.catchTag(conclude(view.value, json), "NotCompleted", () => Effect.void)
+    }
     yield* Console.error(`The clean-up of ${id} goes on too long; look later with: moose status ${id}`)
   }).pipe(Effect.catch((error) => Console.error(`The order could not be cancelled: ${error.message}`)))
 

@@ -2,6 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { DateTime, Effect, Layer, Result } from "effect"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
+import { EditorRejectedEdits } from "../../../src/domain/errors/ApplyError.ts"
 import { ModelNotFound } from "../../../src/domain/errors/GenerationError.ts"
 import { Failure } from "../../../src/domain/errors/Failure.ts"
 import type { Fact } from "../../../src/domain/Fact.ts"
@@ -262,6 +263,50 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
           { model: "gpt-5", succeeded: 1, failed: 0 }
         ])
         assert.deepStrictEqual(yield* orders.pastOutcomes({ project: order.project, kind: "bug" }), [])
+      })
+    )
+
+    it.effect("a model whose answer did not do is counted for routing; one that never answered is not", () =>
+      Effect.gen(function* () {
+        const orders = yield* WorkOrders
+        const budget = yield* Budget
+        const { id: project } = yield* aProject()
+        const rejected = new EditorRejectedEdits({ edit: 1, path: "a", problem: "it does not occur" })
+        const fails = Effect.fnUntraced(function* (answered: boolean) {
+          const order = yield* anOrder({ project, kind: "auth" })
+          const reservation = yield* budget.reserve({
+            workOrderId: order.id,
+            run,
+            call: "generating/1",
+            category: "generating",
+            model: "gpt-5-mini",
+            amount: Usd.make(10)
+          })
+          if (answered) {
+            const usage = { inputTokens: 1, outputTokens: 1 }
+            const amount = Usd.make(7)
+            yield* commit(order, { _tag: "CostSettled", reservation: reservation.id, amount, usage })
+          }
+          const failure = new Failure({
+            step: "applying",
+            operation: "edit",
+            workOrderId: order.id,
+            run,
+            tag: rejected._tag,
+            message: rejected.message,
+            ...meaningOf(rejected),
+            retryAfterMs: null,
+            excerpt: "",
+            causes: [],
+            state: {}
+          })
+          yield* commit(order, { _tag: "StepFailed", step: "applying", ms: 1, failure })
+        })
+        yield* fails(true)
+        yield* fails(false)
+        assert.deepStrictEqual(yield* orders.pastOutcomes({ project, kind: "auth" }), [
+          { model: "gpt-5-mini", succeeded: 0, failed: 1 }
+        ])
       })
     )
 
