@@ -87,9 +87,9 @@ export const remoteWords = (stderr: string): string =>
     .filter((line) => remoteLine.test(line))
     .join("\n")
 
-/** The last: a fetch meets a worktree that another process is just adding, whose HEAD is still all zeros. */
+/** The last two: a fetch meets a worktree that another process is just adding, whose files are empty or all zeros. */
 const lockHeld =
-  /Unable to create '.*\.lock': File exists|could not lock config file .*: File exists|cannot lock ref '.*': is at [0-9a-f]+ but expected|bad object worktrees\/.*\/HEAD/
+  /Unable to create '.*\.lock': File exists|could not lock config file .*: File exists|cannot lock ref '.*': is at [0-9a-f]+ but expected|bad object worktrees\/.*\/HEAD|failed to read worktrees\/.*\/(?:commondir|gitdir|HEAD): Success/
 /** A full disk met while a lock file is written is reported without its errno, only as "couldn't write". */
 const diskFull = /No space left on device|Disk quota exceeded|couldn't write '.*\.lock'/
 

@@ -35,6 +35,10 @@ describe("GitFailures", () => {
         "fatal: bad object worktrees/wo-1-1/HEAD\nerror: did not send all necessary objects",
         "RepositoryLocked"
       ],
+      [
+        "fatal: failed to read worktrees/1-3/commondir: Success\nerror: /o.git did not send all necessary objects",
+        "RepositoryLocked"
+      ],
       ["fatal: unable to write loose object file: No space left on device", "DiskFull"],
       ["fatal: cannot update ref 'refs/heads/a': couldn't write '/m/refs/heads/a.lock'", "DiskFull"],
       ["remote: fatal: write error: No space left on device", "GitFailed"],
