@@ -5,7 +5,12 @@ import { WorkflowEngine } from "effect/workflow"
 import type { ApplyError } from "../src/domain/errors/ApplyError.ts"
 import { ChecksFailed, EditorRejectedEdits } from "../src/domain/errors/ApplyError.ts"
 import type { GenerationError } from "../src/domain/errors/GenerationError.ts"
-import { ModelNotFound, ProviderUnavailable, Refused } from "../src/domain/errors/GenerationError.ts"
+import {
+  ModelNotFound,
+  ProviderOverloaded,
+  ProviderUnavailable,
+  Refused
+} from "../src/domain/errors/GenerationError.ts"
 import type { PipelineError } from "../src/domain/errors/PipelineError.ts"
 import type { PullRequestError } from "../src/domain/errors/PullRequestError.ts"
 import { PullRequestExists, PushRejected } from "../src/domain/errors/PullRequestError.ts"
@@ -380,6 +385,56 @@ describe("models", () => {
       assert.strictEqual(prompts.length, 2)
       assert.include(prompts[1], "not ok 3 - adds up")
       assert.isFalse(world.calls.includes("Workspace.commit"))
+    })
+  )
+
+  it.effect("an order whose own work keeps failing stops when its attempts are spent, and says so", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.order = new WorkOrder({ ...order, limits: { maxAttempts: 2 } })
+      const ask = () => Effect.succeed({ ...reply, text: "no proposal" })
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Failed")
+      assert.strictEqual(world.attemptsSpent, 2)
+      assert.deepStrictEqual([...world.reservations.values()], ["settled", "settled"])
+      const stopped = world.facts.find((fact) => fact._tag === "Decided" && fact.choice.startsWith("nothing"))
+      assert.deepInclude(stopped, {
+        step: "generating",
+        reason: "its own work has failed 2 times, and may 2 times"
+      })
+    })
+  )
+
+  it.effect("an outage spends no attempts", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.order = new WorkOrder({ ...order, limits: { maxAttempts: 1 } })
+      let calls = 0
+      const ask: Proposer["Service"]["ask"] = ({ model: { model } }) =>
+        Effect.suspend(() =>
+          ++calls <= 3 ? Effect.fail(new ProviderOverloaded({ model, evidence })) : Effect.succeed(reply)
+        )
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      assert.strictEqual(ended._tag, "Completed")
+      assert.strictEqual(world.attemptsSpent, 0)
+      assert.strictEqual(calls, 4)
+    })
+  )
+
+  it.effect("nothing is tried again after the order's deadline, whoever is to blame", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      let tried = 0
+      const openWorktree = () =>
+        Effect.suspend(() => {
+          tried++
+          return Effect.fail(new RemoteUnreachable({ remote: "r", evidence }))
+        })
+      yield* TestClock.adjust("25 hours")
+      yield* runIn(world, but.workspace(world, { openWorktree }))
+      assert.strictEqual(tried, 1)
+      const stopped = world.facts.find((fact) => fact._tag === "Decided" && fact.choice.startsWith("nothing"))
+      assert.deepInclude(stopped, { step: "applying", reason: "its deadline was 1970-01-02T00:00:00.000Z" })
     })
   )
 

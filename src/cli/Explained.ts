@@ -1,6 +1,7 @@
 import { DateTime, Option, Schema } from "effect"
 import { type Run, quarantineRef } from "../domain/Ids.ts"
 import type { HeldResource, OrderStory } from "../domain/OrderStory.ts"
+import { Limits } from "../domain/policies/Limits.ts"
 import { type Rollback, rollbackAfter } from "../domain/policies/Recovery.ts"
 import type { ResourceKind } from "../domain/Resource.ts"
 import { StepName, isSettled } from "../domain/Status.ts"
@@ -127,6 +128,8 @@ const historyOf = (story: OrderStory) => {
       status,
       failures: failures.filter((it) => it.step === name).length
     })),
+    attemptsSpent: view.attemptsSpent,
+    attemptsMax: view.order.limits.maxAttempts ?? Limits.orderAttempts,
     waits: events.filter(({ kind }) => kind === "Parked").length,
     rollback: rollback === null ? null : { rule: rollback, disposition: view.disposition },
     history: sorted.map(({ at, step: where, what }) => ({ at: iso(at), step: where, what }))

@@ -161,7 +161,7 @@ const rollbackWords = ({ did }: Explained): ReadonlyArray<string> => {
 }
 
 const didWords = (told: Explained): ReadonlyArray<string> => {
-  const { attempts, waits, history } = told.did
+  const { attempts, attemptsSpent, attemptsMax, waits, history } = told.did
   const begun = attempts.map(
     ({ step, begun: times, failures, status }) =>
       `${step} ${status}${times > 1 ? `, begun ${times} times` : ""}${failures > 0 ? `, ${failures} failed ${failures === 1 ? "attempt" : "attempts"}` : ""}`
@@ -170,6 +170,7 @@ const didWords = (told: Explained): ReadonlyArray<string> => {
   const left = history.length - shown.length
   return [
     ...(begun.length === 0 ? ["Nothing yet."] : [`${begun.join("; ")}.`]),
+    ...(attemptsSpent === 0 ? [] : [`Its own work failed ${attemptsSpent} of at most ${attemptsMax} times.`]),
     ...(waits === 0 ? [] : [`It waited ${waits === 1 ? "once" : `${waits} times`}.`]),
     ...(left > 0 ? [`(${left} earlier lines: --json)`] : []),
     ...shown.map(

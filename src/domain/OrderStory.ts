@@ -104,9 +104,11 @@ export class OrderStory extends Schema.Class<OrderStory>("OrderStory")({
   events: Schema.Array(Schema.Struct({ kind: Schema.String, step, message: Schema.String, at: time }))
 }) {}
 
-/** Failures of one reason in one step. */
+/** Failures of one reason in one step and component. */
 export const ErrorGroup = Schema.Struct({
   step,
+  /** The part that failed (`policies/Component.ts`); empty in rows from before it was recorded. */
+  component: Schema.String,
   tag: Schema.String,
   times: Schema.Int,
   orders: Schema.Int,

@@ -12,9 +12,15 @@ export type Kind = typeof Kind.Type
 export const Metadata = Schema.Record(Schema.String, Schema.Json)
 export type Metadata = typeof Metadata.Type
 
+export const MaxAttempts = Schema.Int.pipe(
+  Schema.check(Schema.isBetween({ minimum: 1, maximum: 50 }, { message: "must be from 1 to 50" }))
+)
+
 export const OrderLimits = Schema.Struct({
   /** The most this order may spend; the project's limit where it is missing. */
-  maxUsd: Schema.optionalKey(Usd)
+  maxUsd: Schema.optionalKey(Usd),
+  /** How many failures of its own making this order may meet in one run; `Limits.orderAttempts` where it is missing. */
+  maxAttempts: Schema.optionalKey(MaxAttempts)
 })
 
 /** What somebody asks for. */
@@ -64,6 +70,8 @@ export class WorkOrderView extends Schema.Class<WorkOrderView>("WorkOrderView")(
     Schema.Struct({ step: Schema.String, tag: Schema.String, message: Schema.String, hint: Schema.String })
   ),
   cost: Usd,
+  /** Failures of this run that the order's own work caused. */
+  attemptsSpent: Schema.Int,
   steps: Schema.Array(StepSummary),
   submittedAt: Schema.DateTimeUtcFromString,
   updatedAt: Schema.DateTimeUtcFromString
@@ -86,6 +94,7 @@ export const WorkOrderRequest = Schema.Struct({
   priority: orElse(WorkOrder.fields.priority, 0),
   /** In dollars, "2.50". */
   maxUsd: Schema.optionalKey(UsdFromDecimal),
+  maxAttempts: Schema.optionalKey(MaxAttempts),
   metadata: orElse(Metadata, {}),
   proposal: Schema.optionalKey(Proposal)
 })
@@ -93,12 +102,15 @@ export type WorkOrderRequest = typeof WorkOrderRequest.Type
 
 /** The order that a request stands for. */
 export const fromRequest = (request: WorkOrderRequest, id: WorkOrderId, baseBranch: string): WorkOrder => {
-  const { maxUsd, proposal, ...same } = request
+  const { maxUsd, maxAttempts, proposal, ...same } = request
   return new WorkOrder({
     ...same,
     id: request.id ?? id,
     baseBranch: request.baseBranch ?? baseBranch,
-    limits: maxUsd === undefined ? {} : { maxUsd },
+    limits: {
+      ...(maxUsd === undefined ? {} : { maxUsd }),
+      ...(maxAttempts === undefined ? {} : { maxAttempts })
+    },
     ...(proposal === undefined ? {} : { proposal })
   })
 }

@@ -2,7 +2,9 @@ import { Context, Schema } from "effect"
 import { ProjectMissing, WorkOrderMissing, storeReasons } from "../domain/errors/Reasons.ts"
 import { TimelineEvent } from "../domain/Fact.ts"
 import { ProjectId, WorkOrderId } from "../domain/Ids.ts"
+import { OrderState } from "../domain/OrderState.ts"
 import { ErrorGroup, OrderStory } from "../domain/OrderStory.ts"
+import { Component } from "../domain/policies/Component.ts"
 import { PastOutcome } from "../domain/Route.ts"
 import { Status, StepName } from "../domain/Status.ts"
 import { Kind, Metadata, WorkOrder, WorkOrderView } from "../domain/WorkOrder.ts"
@@ -66,11 +68,18 @@ export const WorkOrdersContract = {
     output: OrderStory,
     failure: Schema.Union([...storeReasons, WorkOrderMissing])
   },
-  /** The failures of all orders since a moment, by step and reason, last seen first; of one step or reason where named. */
+  /** What an order holds right now: commits, pull request, resources, reservations. */
+  state: {
+    input: Schema.Struct({ id: WorkOrderId }),
+    output: OrderState,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /** The failures of all orders since a moment, by step, component and reason, last seen first; of one of each where named. */
   errors: {
     input: Schema.Struct({
       since: Schema.DateTimeUtcFromString,
       step: Schema.optionalKey(StepName),
+      component: Schema.optionalKey(Component),
       tag: Schema.optionalKey(Schema.String)
     }),
     output: Schema.Array(ErrorGroup),

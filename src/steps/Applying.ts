@@ -13,7 +13,7 @@ import { CodeEditor } from "../services/CodeEditor.ts"
 import { Incidents } from "../services/Incidents.ts"
 import { Workspace } from "../services/Workspace.ts"
 import * as Acquire from "./Acquire.ts"
-import { askModel, goesOn } from "./AskModel.ts"
+import { askModel, goesOn, mayGoOn } from "./AskModel.ts"
 import type { Generated } from "./Generating.ts"
 import * as Step from "./Step.ts"
 import { type At, StepContext, record } from "./StepContext.ts"
@@ -117,9 +117,8 @@ export const applying = Step.builtIn({
     return yield* tryProposal(proposal, baseSha).pipe(
       Effect.catch((reason) =>
         Effect.gen(function* () {
-          if (model === null || !rules.recoveryOf(reason).actions.includes("repair")) {
-            return yield* Effect.fail(reason)
-          }
+          const repairs = model !== null && rules.recoveryOf(reason).actions.includes("repair")
+          if (!repairs || !(yield* mayGoOn(reason))) return yield* Effect.fail(reason)
           yield* goesOn(reason, "repair: the model is shown what was wrong with its change")
           const { baseBranch, filesInScope } = order
           const snapshot = yield* workspace.snapshot({ project, baseBranch, filesInScope })

@@ -1,4 +1,4 @@
-import { Effect, Result } from "effect"
+import { Clock, Effect, Result } from "effect"
 import { providerOf } from "../domain/Dependency.ts"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { MalformedProposal, OutputTruncated, Refused } from "../domain/errors/GenerationError.ts"
@@ -14,10 +14,18 @@ import * as Prompt from "./Prompt.ts"
 import { retrying } from "./Retrying.ts"
 import { StepContext, record } from "./StepContext.ts"
 
+/** Has the order anything left to go on with after this? */
+export const mayGoOn = Effect.fnUntraced(function* (reason: Reason) {
+  const { rules, allowance } = yield* StepContext
+  return allowance.allows(rules.meaningOf(reason), yield* Clock.currentTimeMillis)
+})
+
 /** Writes down that something failed and what is done about it, with the step's result. */
 export const goesOn = Effect.fnUntraced(function* (reason: Reason, decision: string) {
-  const { at, step, name, rules } = yield* StepContext
-  const failure = yield* Failures.describe(at, step, reason, rules.meaningOf(reason))
+  const { at, step, name, attempt, rules, allowance } = yield* StepContext
+  const meaning = rules.meaningOf(reason)
+  const failure = yield* Failures.describe({ at, step, attempt }, reason, meaning)
+  allowance.spend(meaning)
   yield* record({ _tag: "AttemptFailed", step: name, failure, decision })
 })
 
@@ -97,7 +105,7 @@ export const askModel = Effect.fnUntraced(function* (options: {
     )
     if (Result.isSuccess(answer)) return answer.success
     const again = round < Limits.repairRoundsMax ? askOtherwise(question, answer.failure, tables) : undefined
-    if (again === undefined) return yield* Effect.fail(answer.failure)
+    if (again === undefined || !(yield* mayGoOn(answer.failure))) return yield* Effect.fail(answer.failure)
     yield* goesOn(answer.failure, again.decision)
     question = again.question
   }

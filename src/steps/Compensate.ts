@@ -96,7 +96,7 @@ const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: 
   // A defect: the steps turn theirs into errors, so it is one of the pipeline itself.
   const step = Schema.is(StepName)(view.status) ? view.status : "tracking"
   const defect = Failures.fromDefect("pipeline", Cause.squash(cause))
-  const failure = yield* Failures.describe(at, step, defect, meaningOf(defect))
+  const failure = yield* Failures.describe({ at, step, attempt: 0 }, defect, meaningOf(defect))
   const facts: ReadonlyArray<Fact> = [...outOfWait(view, step), { _tag: "StepFailed", step, ms: 0, failure }]
   return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
 })

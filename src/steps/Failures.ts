@@ -4,7 +4,8 @@ import { type AnyReason, Failure, type Meaning } from "../domain/errors/Failure.
 import { ModelsExhausted } from "../domain/errors/GenerationError.ts"
 import { UnexpectedDefect } from "../domain/errors/Reasons.ts"
 import type { StepName } from "../domain/Status.ts"
-import { Resources } from "../services/Resources.ts"
+import { componentOf } from "../domain/policies/Component.ts"
+import { WorkOrders } from "../services/WorkOrders.ts"
 import type { At } from "./StepContext.ts"
 
 /** A defect as a reason, so that a bug is recorded like anything else that goes wrong. */
@@ -25,15 +26,10 @@ const causesOf = (reason: AnyReason) =>
 
 /** What the order holds right now, as far as the store can tell. */
 const stateOf = Effect.fnUntraced(function* (at: At) {
-  const resources = yield* Resources
-  return yield* resources.list({ workOrderId: at.workOrderId }).pipe(
-    Effect.map((held) => ({
-      resources: held
-        .filter((it) => it.state !== "released")
-        .map(({ kind, name, state }) => ({ kind, name, state }))
-    })),
+  const orders = yield* WorkOrders
+  return yield* orders.state({ id: at.workOrderId }).pipe(
     // A failure is worth recording without it: the store may be what failed.
-    Effect.catch((error): Effect.Effect<Schema.Json> => Effect.succeed({ unknown: error.message }))
+    Effect.catch((error) => Effect.succeed({ unknown: error.message }))
   )
 })
 
@@ -51,19 +47,20 @@ const traceIdOf = Effect.map(Effect.option(Effect.currentSpan), (span) =>
   Option.match(span, { onNone: () => ({}), onSome: ({ traceId }) => ({ traceId }) })
 )
 
-/** Everything there is to say about a failure. */
+/** Everything there is to say about a failure. `attempt` is that of the step's body. */
 export const describe = Effect.fnUntraced(function* (
-  at: At,
-  step: StepName,
+  { at, step, attempt }: { readonly at: At; readonly step: StepName; readonly attempt: number },
   reason: AnyReason,
   meaning: Meaning
 ) {
   const { evidence } = reason
   return new Failure({
     step,
+    component: componentOf(reason),
     operation: evidence?.operation ?? step,
     workOrderId: at.workOrderId,
     run: at.run,
+    attempt,
     tag: reason._tag,
     message: reason.message,
     ...meaning,

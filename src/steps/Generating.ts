@@ -8,11 +8,10 @@ import {
   OneModelFailure
 } from "../domain/errors/GenerationError.ts"
 import { Sha } from "../domain/Ids.ts"
-import type { Rules } from "../domain/policies/Policies.ts"
 import { Proposal } from "../domain/Proposal.ts"
 import { ModelChoice, type Route } from "../domain/Route.ts"
 import { Workspace } from "../services/Workspace.ts"
-import { askModel, goesOn } from "./AskModel.ts"
+import { askModel, goesOn, mayGoOn } from "./AskModel.ts"
 import * as Step from "./Step.ts"
 import { StepContext } from "./StepContext.ts"
 
@@ -33,17 +32,18 @@ class CurrentModel extends Context.Service<
 
 const isOneModelFailure = Schema.is(OneModelFailure)
 
-/** May the next model be asked after this? */
-const passesOn =
-  (rules: Rules) =>
-  (reason: GenerationReason): boolean =>
-    isOneModelFailure(reason) && rules.recoveryOf(reason).actions.includes("next_model")
+/** A model's turn that ended without a proposal. */
+interface Turn {
+  readonly reason: GenerationReason
+  /** Is the next model asked? */
+  readonly passesOn: boolean
+}
 
 /** One model after the other, best first, until one answers with a proposal. */
-const planFor = (rules: Rules, [first, ...rest]: readonly [ModelChoice, ...ReadonlyArray<ModelChoice>]) => {
+const planFor = ([first, ...rest]: readonly [ModelChoice, ...ReadonlyArray<ModelChoice>]) => {
   const step = (model: ModelChoice, index: number) => ({
     provide: Context.make(CurrentModel, { model, index }),
-    while: passesOn(rules)
+    while: ({ passesOn }: Turn) => passesOn
   })
   return ExecutionPlan.make(step(first, 0), ...rest.map((model, index) => step(model, index + 1)))
 }
@@ -85,23 +85,33 @@ export const generating = Step.builtIn({
     const [first, ...rest] = route.models
     if (first === undefined) return yield* Effect.fail(nobody)
     const failures: Array<OneModelFailure> = []
-    const ask = Effect.gen(function* () {
+    /** A failed turn ends, and says whether the next model is asked. */
+    const endTurn = Effect.fnUntraced(
+      function* (reason: GenerationReason, next: ModelChoice | undefined) {
+        if (isOneModelFailure(reason)) failures.push(reason)
+        const passesOn =
+          next !== undefined &&
+          isOneModelFailure(reason) &&
+          rules.recoveryOf(reason).actions.includes("next_model") &&
+          (yield* mayGoOn(reason))
+        if (passesOn) yield* goesOn(reason, `next model: ${next.model}`)
+        return yield* Effect.fail<Turn>({ reason, passesOn })
+      },
+      Effect.catchTag(["StoreUnavailable", "StoreConflict"], (reason) =>
+        Effect.fail<Turn>({ reason, passesOn: false })
+      )
+    )
+    const turn = Effect.gen(function* () {
       const { model, index } = yield* CurrentModel
       const next = route.models[index + 1]
       return yield* askModel({ model, call: `generating/${index + 1}`, snapshot }).pipe(
         Effect.map((proposal) => ({ proposal, baseSha, model })),
-        Effect.tapError((reason) => {
-          if (!isOneModelFailure(reason)) return Effect.void
-          failures.push(reason)
-          return next !== undefined && passesOn(rules)(reason)
-            ? goesOn(reason, `next model: ${next.model}`)
-            : Effect.void
-        })
+        Effect.catch((reason) => endTurn(reason, next))
       )
     })
-    return yield* Effect.withExecutionPlan(ask, planFor(rules, [first, ...rest])).pipe(
+    return yield* Effect.withExecutionPlan(turn, planFor([first, ...rest])).pipe(
       // A single failure says more under its own name.
-      Effect.mapError((reason) =>
+      Effect.mapError(({ reason }) =>
         failures.length > 1 && Arr.isArrayNonEmpty(failures) && isOneModelFailure(reason)
           ? new ModelsExhausted({ failures })
           : reason

@@ -34,7 +34,7 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
   readonly attempt: (number: number) => Effect.Effect<A, E, R>
   readonly handled?: (reason: E) => boolean
 }) {
-  const { at, step, name, probing, project, rules } = yield* StepContext
+  const { at, step, name, probing, project, rules, allowance } = yield* StepContext
   const journal = yield* StepJournal
   const budget = yield* CurrentRetryBudget
   const { delays, deadline } = rules.retry
@@ -43,7 +43,8 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
   const decide = Effect.fnUntraced(function* (reason: E, number: number) {
     if (options.handled?.(reason) === true) return undefined
     const { actions } = rules.recoveryOf(reason)
-    if (!actions.includes("retry") || !rules.meaningOf(reason).retryable) return undefined
+    const meaning = rules.meaningOf(reason)
+    if (!actions.includes("retry") || !meaning.retryable) return undefined
     const spared = isReason(reason) ? blamed(step, reason, project, options.provider) : Option.none()
     // One call of a model tells whether its outage is over, and calls may be paid for.
     const { provider } = options
@@ -52,8 +53,9 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
     const nominal = delays[number - 1]
     if (nominal === undefined) return undefined
     const wait = yield* waitFor(reason, nominal)
-    const elapsed = (yield* Clock.currentTimeMillis) - startedAt
-    if (elapsed + Duration.toMillis(wait) > Duration.toMillis(deadline)) return undefined
+    const beginsAt = (yield* Clock.currentTimeMillis) + Duration.toMillis(wait)
+    if (beginsAt > startedAt + Duration.toMillis(deadline)) return undefined
+    if (!allowance.allows(meaning, beginsAt)) return undefined
     // A lock, a crash or the store have nobody to be spared; the delays bound them.
     return Option.isNone(spared) || budget.take(spared.value) ? wait : undefined
   })
@@ -69,7 +71,13 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
         Effect.gen(function* () {
           const wait = yield* decide(reason, number)
           if (wait === undefined) return yield* Effect.fail(reason)
-          const failure = yield* Failures.describe(at, step, reason, rules.meaningOf(reason))
+          const meaning = rules.meaningOf(reason)
+          const failure = yield* Failures.describe(
+            { at, step, attempt: allowance.attempt() },
+            reason,
+            meaning
+          )
+          allowance.spend(meaning)
           const decision = `retry in ${(Duration.toMillis(wait) / 1000).toFixed(1)} s`
           yield* journal
             .commit({ ...at, facts: [{ _tag: "AttemptFailed", step: name, failure, decision }] })

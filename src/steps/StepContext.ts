@@ -7,6 +7,7 @@ import type { Rules } from "../domain/policies/Policies.ts"
 import type { Project } from "../domain/Project.ts"
 import type { StepName } from "../domain/Status.ts"
 import type { WorkOrder } from "../domain/WorkOrder.ts"
+import type { Allowance } from "./Allowance.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 
 /** One run of one work order. */
@@ -25,6 +26,8 @@ export class StepContext extends Context.Service<
     readonly rules: Rules
     /** Which try of the step's body this is, from 1. */
     readonly attempt: number
+    /** What the order has left to go on with after a failure. */
+    readonly allowance: Allowance
     /** How often the order has waited in this step already. */
     readonly waits: number
     /** Dependencies with an incident that this order is the one to try. */

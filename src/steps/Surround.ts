@@ -11,6 +11,7 @@ import { DependencyDown, Incidents } from "../services/Incidents.ts"
 import { Projects } from "../services/Projects.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
+import * as Allowance from "./Allowance.ts"
 import * as Failures from "./Failures.ts"
 import { Parked, parking, parkingBehind, parkingUnread } from "./Parking.ts"
 import { retrying } from "./Retrying.ts"
@@ -62,7 +63,13 @@ const load = Effect.fnUntraced(function* (at: At) {
   const view = yield* orders.get({ id: at.workOrderId })
   const project = yield* projects.get({ id: view.order.project })
   const submittedAt = Math.floor(DateTime.toEpochMillis(view.submittedAt) / 1000)
-  return { order: view.order, project, submittedAt }
+  const { order, attemptsSpent } = view
+  const allowance = Allowance.make({
+    attemptsMax: order.limits.maxAttempts ?? Limits.orderAttempts,
+    attemptsSpent,
+    deadline: DateTime.toEpochMillis(view.submittedAt) + Duration.toMillis(Limits.orderDeadline)
+  })
+  return { order, project, submittedAt, allowance }
 })
 
 /** The order moves on to its next status, unless a step that somebody added follows under this one. */
@@ -83,6 +90,15 @@ const isDependencyDown = Schema.is(DependencyDown)
  * else is to blame for parks the order, and the step runs again when the wait is over. What interrupts it from
  * outside passes through. `following` is the added step that comes next under the same status.
  */
+/** A line for the decision log: the order stops for want of attempts or time. */
+const stopped = (step: string, why: string): Fact => ({
+  _tag: "Decided",
+  step,
+  choice: "nothing more is tried",
+  reason: why,
+  data: null
+})
+
 export const surround =
   <In, Out extends Schema.Constraint, Err extends StepError, R>(placed: Placed<In, Out, Err, R>) =>
   (at: At, input: In, following?: string) => {
@@ -96,7 +112,10 @@ export const surround =
         needs,
         provider: placed.provider?.(input),
         attempt: (attempt) =>
-          placed.run(input).pipe(
+          Effect.suspend(() => {
+            context.allowance.begin(attempt)
+            return placed.run(input)
+          }).pipe(
             Effect.provideService(StepContext, StepContext.of({ ...context, attempt })),
             Effect.scoped,
             Effect.catchDefect((defect) => Effect.fail(Failures.fromDefect(name, defect)))
@@ -118,11 +137,18 @@ export const surround =
         const startedAt = yield* Clock.currentTimeMillis
         const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
 
-        const failed = Effect.fnUntraced(function* (reason: Why) {
-          const failure = yield* Failures.describe(at, status, reason, rules.meaningOf(reason))
+        const failed = Effect.fnUntraced(function* (reason: Why, allowance?: Allowance.Allowance) {
+          const attempt = allowance?.attempt() ?? 0
+          const failure = yield* Failures.describe(
+            { at, step: status, attempt },
+            reason,
+            rules.meaningOf(reason)
+          )
+          const exhausted = allowance?.exhausted()
           const facts: ReadonlyArray<Fact> = [
             // A wait has no legal way to a failure but through its step.
             ...(waits > 0 ? [resumed] : []),
+            ...(exhausted === undefined ? [] : [stopped(name, exhausted)]),
             { _tag: "StepFailed", step: name, ms: yield* elapsed, failure },
             { _tag: "StatusMoved", to: afterStep[status].failed, disposition: "rollback_pending" }
           ]
@@ -177,7 +203,7 @@ export const surround =
             Effect.gen(function* () {
               if (isDependencyDown(reason)) return yield* wait(yield* parkingBehind(name, reason))
               const parked = yield* parking(reason, ownWaits, placed.provider?.(input))
-              return yield* Option.isSome(parked) ? wait(parked.value) : failed(reason)
+              return yield* Option.isSome(parked) ? wait(parked.value) : failed(reason, context.allowance)
             })
           ),
           Effect.provideService(StepContext, context)

@@ -6,15 +6,19 @@ import { Failure } from "../../src/domain/errors/Failure.ts"
 import { GenerationError, GenerationReason } from "../../src/domain/errors/GenerationError.ts"
 import { PipelineError, type Reason } from "../../src/domain/errors/PipelineError.ts"
 import { PullRequestError, PullRequestReason } from "../../src/domain/errors/PullRequestError.ts"
+import { AuthenticationFailed, TimedOut } from "../../src/domain/errors/Reasons.ts"
 import { RoutingError, RoutingReason } from "../../src/domain/errors/RoutingError.ts"
 import { TrackingError, TrackingReason } from "../../src/domain/errors/TrackingError.ts"
 import { Run, WorkOrderId } from "../../src/domain/Ids.ts"
+import { componentOf } from "../../src/domain/policies/Component.ts"
 import { meaningOf } from "../../src/domain/policies/Meaning.ts"
 import { samples } from "../../src/testing/Samples.ts"
 
 const failureOf = (step: Failure["step"], reason: Reason) =>
   new Failure({
     step,
+    component: "forge",
+    attempt: 1,
     operation: "git push",
     workOrderId: WorkOrderId.make("add-discount"),
     run: Run.make(2),
@@ -24,7 +28,7 @@ const failureOf = (step: Failure["step"], reason: Reason) =>
     retryAfterMs: null,
     excerpt: "",
     causes: [{ tag: "RateLimited", message: "slow down" }],
-    state: { branch: "moose/wo-add-discount", headSha: null }
+    state: { unknown: "not asked" }
   })
 
 /** The step errors that a reason may be the reason of. */
@@ -82,6 +86,28 @@ describe("every reason", () => {
       })
     })
   }
+})
+
+describe("the component of a failure", () => {
+  const of = (operation: string) =>
+    componentOf(
+      new AuthenticationFailed({ service: "s", evidence: Evidence.make({ operation, excerpt: "" }) })
+    )
+
+  it("is told by the operation where the reason does not say", () => {
+    assert.strictEqual(of("git push"), "git")
+    assert.strictEqual(of("POST /repos/{owner}/{repo}/pulls"), "forge")
+    assert.strictEqual(of("POST /chat/completions"), "provider")
+    assert.strictEqual(componentOf(new TimedOut({ operation: "asking gpt-5", limitMs: 1 })), "provider")
+    assert.strictEqual(componentOf(new TimedOut({ operation: "git fetch", limitMs: 1 })), "git")
+    assert.strictEqual(componentOf(new TimedOut({ operation: "applying", limitMs: 1 })), "pipeline")
+    assert.strictEqual(componentOf(samples.CircuitOpen), "provider")
+    assert.strictEqual(componentOf(samples.ManagerUnreachable), "manager")
+  })
+
+  it("of a reason that somebody added is its step", () => {
+    assert.strictEqual(componentOf({ _tag: "SecretFound", message: "a key" }), "step")
+  })
 })
 
 describe("Evidence", () => {

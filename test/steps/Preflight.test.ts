@@ -18,6 +18,7 @@ import { GitHub, type GitHubContract } from "../../src/services/GitHub.ts"
 import { Workspace, type WorkspaceContract } from "../../src/services/Workspace.ts"
 import { preflight } from "../../src/steps/Preflight.ts"
 import { rulesOf } from "../../src/steps/Step.ts"
+import * as Allowance from "../../src/steps/Allowance.ts"
 import { StepContext } from "../../src/steps/StepContext.ts"
 import { samples } from "../../src/testing/Samples.ts"
 import { World, at, baseSha, order, project } from "../support/World.ts"
@@ -63,7 +64,8 @@ const look = (views: Views, mode: ProjectMode = "on", asked: Array<string> = [])
       probing: [],
       order,
       project: new Project({ ...project, mode }),
-      submittedAt: 0
+      submittedAt: 0,
+      allowance: Allowance.make({ attemptsMax: 6, attemptsSpent: 0, deadline: Number.MAX_SAFE_INTEGER })
     }),
     Effect.provide(services(views, asked))
   )

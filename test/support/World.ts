@@ -113,6 +113,7 @@ export class World {
   status: WorkOrderView["status"] = "routing"
   disposition: WorkOrderView["disposition"] = null
   remoteHead: Sha | null = null
+  attemptsSpent = 0
 
   readonly tags = () => this.facts.map(({ _tag }) => _tag)
 
@@ -123,6 +124,8 @@ export class World {
         this.status = fact.to
         this.disposition = fact.disposition
       }
+      const failed = fact._tag === "StepFailed" || fact._tag === "AttemptFailed"
+      if (failed && fact.failure.blame === "task") this.attemptsSpent++
       if (fact._tag === "CostSettled") this.reservations.set(fact.reservation, "settled")
       if (fact._tag.startsWith("Resource") && "kind" in fact) {
         const key = `${fact.kind} ${fact.name}`
@@ -165,6 +168,7 @@ export class World {
           pullRequest: null,
           failure: null,
           cost: Usd.make(450),
+          attemptsSpent: this.attemptsSpent,
           steps: [],
           submittedAt: DateTime.makeUnsafe(0),
           updatedAt: DateTime.makeUnsafe(0)
@@ -172,7 +176,17 @@ export class World {
     )
     return Layer.mergeAll(
       Layer.mock(WorkOrders, {
-        get: ({ id }) => (id === at.workOrderId ? view : Effect.fail(new WorkOrderMissing({ id })))
+        get: ({ id }) => (id === at.workOrderId ? view : Effect.fail(new WorkOrderMissing({ id }))),
+        state: () =>
+          Effect.sync(() => ({
+            status: this.status,
+            branch: null,
+            baseSha: null,
+            headSha: null,
+            pullRequest: null,
+            resources: [...this.resources.values()].filter(({ state }) => state !== "released"),
+            reservations: []
+          }))
       }),
       Layer.mock(Projects, {
         get: ({ id }) =>

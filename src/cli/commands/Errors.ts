@@ -1,6 +1,7 @@
 import { Console, DateTime, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { ErrorGroup } from "../../domain/OrderStory.ts"
+import { Component } from "../../domain/policies/Component.ts"
 import { stepNames } from "../../domain/Status.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as Settings from "../../layers/Settings.ts"
@@ -13,7 +14,8 @@ import { parseSince, when } from "../Times.ts"
 import { UserError } from "../UserError.ts"
 
 const toJson = (group: ErrorGroup) => ({
-  component: group.step,
+  step: group.step,
+  component: group.component,
   reason: group.tag,
   times: group.times,
   orders: group.orders,
@@ -28,11 +30,11 @@ const toJson = (group: ErrorGroup) => ({
 
 /** One kind of failure in a few lines. */
 export const groupText = (group: ErrorGroup, now: string): string => {
-  const { component, reason, times, orders, firstSeen, lastSeen, category, severity, message, hint } =
+  const { step, component, reason, times, orders, firstSeen, lastSeen, category, severity, message, hint } =
     toJson(group)
   const more = group.orders > group.newestOrders.length ? ", …" : ""
   return [
-    `${style.bold(`${component ?? "-"}: ${reason}`)}  ${times}×, ${orders} ${orders === 1 ? "order" : "orders"}  (${category}, ${severity})`,
+    `${style.bold(`${step ?? "-"}, ${component || "?"}: ${reason}`)}  ${times}×, ${orders} ${orders === 1 ? "order" : "orders"}  (${category}, ${severity})`,
     `  last  ${when(lastSeen, now)}`,
     `  first ${when(firstSeen, now)}`,
     `  ${message.replaceAll(/\s+/g, " ")}`,
@@ -61,8 +63,12 @@ const reasonNamed = (name: string) => {
 export const errors = Command.make(
   "errors",
   {
-    component: Flag.Literals("component", stepNames).pipe(
+    step: Flag.Literals("step", stepNames).pipe(
       Flag.withDescription("Only failures of one step"),
+      Flag.optional
+    ),
+    component: Flag.Literals("component", Component.literals).pipe(
+      Flag.withDescription("Only failures of one part: git, forge, provider, store, ..."),
       Flag.optional
     ),
     reason: Flag.String("reason").pipe(Flag.withDescription("Only one reason: RateLimited"), Flag.optional),
@@ -72,7 +78,7 @@ export const errors = Command.make(
     ),
     json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
   },
-  Effect.fnUntraced(function* ({ component, reason, since, json }) {
+  Effect.fnUntraced(function* ({ step, component, reason, since, json }) {
     const now = yield* DateTime.now
     const from = yield* parseSince(since, now)
     const tag = yield* Effect.transposeOption(Option.map(reason, reasonNamed))
@@ -80,7 +86,8 @@ export const errors = Command.make(
       const orders = yield* WorkOrders
       const groups = yield* orders.errors({
         since: from,
-        ...Input.given("step", component),
+        ...Input.given("step", step),
+        ...Input.given("component", component),
         ...Input.given("tag", tag)
       })
       if (json) return yield* printJson(groups.map(toJson))

@@ -1,9 +1,10 @@
 import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { WorkOrderId } from "../../domain/Ids.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
 import { Proposal, RepositoryPath } from "../../domain/Proposal.ts"
 import { UsdFromDecimal } from "../../domain/Usd.ts"
-import { Kind, WorkOrder } from "../../domain/WorkOrder.ts"
+import { Kind, MaxAttempts, WorkOrder } from "../../domain/WorkOrder.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as GitCli from "../../layers/GitCli.ts"
 import * as Settings from "../../layers/Settings.ts"
@@ -47,6 +48,10 @@ const flags = {
     Flag.withDescription("The most this order may spend, in dollars"),
     Flag.optional
   ),
+  maxAttempts: Flag.Int("max-attempts").pipe(
+    Flag.withDescription(`How often its own work may fail before it is given up (${Limits.orderAttempts})`),
+    Flag.optional
+  ),
   json: Flag.Boolean("json").pipe(
     Flag.withDescription("Print one JSON object at the end"),
     Flag.withDefault(false)
@@ -75,6 +80,9 @@ export const run = Command.make(
     const maxUsd = yield* Effect.transposeOption(
       Option.map(input.maxUsd, Input.decode(UsdFromDecimal, "--max-usd"))
     )
+    const maxAttempts = yield* Effect.transposeOption(
+      Option.map(input.maxAttempts, Input.decode(MaxAttempts, "--max-attempts"))
+    )
     const proposal = yield* Effect.transposeOption(
       Option.map(input.proposal, (file) => Input.readJsonFile(file, Proposal))
     )
@@ -92,7 +100,7 @@ export const run = Command.make(
         filesInScope,
         baseBranch: Option.getOrElse(base, () => project.baseBranch),
         priority: 0,
-        limits: Input.given("maxUsd", maxUsd),
+        limits: { ...Input.given("maxUsd", maxUsd), ...Input.given("maxAttempts", maxAttempts) },
         metadata: {},
         ...Input.given("proposal", proposal)
       })

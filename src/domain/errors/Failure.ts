@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { Run, WorkOrderId } from "../Ids.ts"
+import { OrderState } from "../OrderState.ts"
 import { StepName } from "../Status.ts"
 import type { Evidence } from "./Evidence.ts"
 
@@ -39,10 +40,14 @@ export interface AnyReason {
 export class Failure extends Schema.Class<Failure>("Failure")({
   /** The step of the pipeline, whose status the order had. */
   step: StepName,
+  /** The part that failed: `policies/Component.ts`. */
+  component: Schema.String,
   /** The service and what it was doing: "git push". */
   operation: Schema.String,
   workOrderId: WorkOrderId,
   run: Run,
+  /** Which try of the step's body it was, from 1; 0 where the step could not begin. */
+  attempt: Schema.Int,
   tag: Schema.String,
   message: Schema.String,
   ...Meaning.fields,
@@ -56,5 +61,5 @@ export class Failure extends Schema.Class<Failure>("Failure")({
   /** Of the trace that the step's spans belong to. */
   traceId: Schema.optionalKey(Schema.String),
   /** What the order held at that moment. */
-  state: Schema.Json
+  state: Schema.Union([OrderState, Schema.Struct({ unknown: Schema.String })])
 }) {}

@@ -121,6 +121,8 @@ export const Limits = {
 
   /** The longest an order may take, its waits included, counted from when it was submitted. */
   orderDeadline: Duration.hours(24),
+  /** How many failures that its own work caused an order may meet in one run: after the last, nothing more is tried. */
+  orderAttempts: 6,
   /** How long an order waits for a dependency that says nothing of its own: this, doubling, up to the longest. */
   parkFirst: Duration.seconds(30),
   parkLongest: Duration.minutes(10),

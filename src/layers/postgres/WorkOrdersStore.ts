@@ -30,6 +30,7 @@ const explain = storeFunction(
   Contract.explain.output,
   noOrder
 )
+const state = storeFunction("order_state", Contract.state.input, Contract.state.output, noOrder)
 const errors = storeFunction(
   "list_errors",
   Schema.Struct({ ...Contract.errors.input.fields, limit: Schema.Int, ordersLimit: Schema.Int }),
@@ -54,6 +55,7 @@ export const layer = Layer.effect(
         (input) => explain({ ...input, limit: Limits.explainedRowsMax }),
         provide
       ),
+      state: Effect.fn("WorkOrders.state")(state, provide),
       errors: Effect.fn("WorkOrders.errors")(
         (input) => errors({ ...input, limit: Limits.errorGroupsMax, ordersLimit: Limits.errorOrdersMax }),
         provide

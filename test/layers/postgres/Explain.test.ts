@@ -7,6 +7,7 @@ import { Failure } from "../../../src/domain/errors/Failure.ts"
 import type { Reason } from "../../../src/domain/errors/PipelineError.ts"
 import type { Fact } from "../../../src/domain/Fact.ts"
 import { ProjectId, Run, Sha, WorkOrderId, branchName, quarantineRef } from "../../../src/domain/Ids.ts"
+import { componentOf } from "../../../src/domain/policies/Component.ts"
 import { meaningOf } from "../../../src/domain/policies/Meaning.ts"
 import { Project } from "../../../src/domain/Project.ts"
 import type { StepName } from "../../../src/domain/Status.ts"
@@ -43,6 +44,8 @@ const commit = Effect.fnUntraced(function* (order: WorkOrder, ...facts: Readonly
 const failureOf = (order: WorkOrder, step: StepName, reason: Reason) =>
   new Failure({
     step,
+    component: componentOf(reason),
+    attempt: 1,
     operation: "evidence" in reason ? reason.evidence.operation : step,
     workOrderId: order.id,
     run,
@@ -55,7 +58,7 @@ const failureOf = (order: WorkOrder, step: StepName, reason: Reason) =>
       reason._tag === "ModelsExhausted"
         ? reason.failures.map(({ _tag, message }) => ({ tag: _tag, message }))
         : [],
-    state: {}
+    state: { unknown: "not asked" }
   })
 
 const begins = (...steps: ReadonlyArray<StepName>): ReadonlyArray<Fact> =>
@@ -360,6 +363,9 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("explainin
         [4]
       )
       assert.deepStrictEqual(yield* orders.errors({ since: DateTime.makeUnsafe(0), tag: "DiskFull" }), [])
+      const ofForge = yield* orders.errors({ since: DateTime.makeUnsafe(0), component: "forge" })
+      assert.deepStrictEqual(ofForge.length, 2)
+      assert.deepStrictEqual(yield* orders.errors({ since: DateTime.makeUnsafe(0), component: "git" }), [])
     })
   )
 })

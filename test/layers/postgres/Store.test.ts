@@ -1,3 +1,4 @@
+import { hostname } from "node:os"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { DateTime, Effect, Layer, Result } from "effect"
@@ -10,6 +11,7 @@ import { ProjectId, Run, Sha, WorkOrderId } from "../../../src/domain/Ids.ts"
 import { Outcome } from "../../../src/domain/Outcome.ts"
 import { Limits } from "../../../src/domain/policies/Limits.ts"
 import { meaningOf } from "../../../src/domain/policies/Meaning.ts"
+import type { Reason } from "../../../src/domain/errors/PipelineError.ts"
 import { Project } from "../../../src/domain/Project.ts"
 import { legalMoves } from "../../../src/domain/Status.ts"
 import { Usd } from "../../../src/domain/Usd.ts"
@@ -20,6 +22,7 @@ import { Projects } from "../../../src/services/Projects.ts"
 import { Resources } from "../../../src/services/Resources.ts"
 import { StepJournal } from "../../../src/services/StepJournal.ts"
 import { WorkOrders } from "../../../src/services/WorkOrders.ts"
+import { samples } from "../../../src/testing/Samples.ts"
 import * as TestDatabase from "../../support/TestDatabase.ts"
 import { order as anyOrder, project as anyProject } from "../../support/World.ts"
 
@@ -205,6 +208,8 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
         })
         const failure = new Failure({
           step: "generating",
+          component: "provider",
+          attempt: 1,
           operation: "ask",
           workOrderId: order.id,
           run,
@@ -214,7 +219,7 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
           retryAfterMs: null,
           excerpt: "no such model",
           causes: [],
-          state: { resources: [] }
+          state: { unknown: "not asked" }
         })
         yield* commit(
           order,
@@ -240,6 +245,68 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
         assert.strictEqual(rows.length, 1)
         assert.strictEqual(rows[0]?.category, "configuration")
         assert.strictEqual(rows[0]?.failure.excerpt, "no such model")
+      })
+    )
+
+    it.effect("what an order holds, and the attempts that its own work has spent", () =>
+      Effect.gen(function* () {
+        const orders = yield* WorkOrders
+        const resources = yield* Resources
+        const budget = yield* Budget
+        const order = yield* anOrder()
+        const at = { workOrderId: order.id, run }
+        const reservation = yield* budget.reserve({
+          ...at,
+          call: "generating/1",
+          category: "generating",
+          model: "m",
+          amount: Usd.make(9)
+        })
+        yield* resources.intend({
+          ...at,
+          resources: [
+            { kind: "worktree", name: "/w" },
+            { kind: "branch", name: "moose/wo-x" }
+          ]
+        })
+        const failed = (reason: Reason): Fact => ({
+          _tag: "AttemptFailed",
+          step: "generating",
+          decision: "next model",
+          failure: new Failure({
+            ...at,
+            step: "generating",
+            component: "provider",
+            attempt: 1,
+            operation: "ask",
+            tag: reason._tag,
+            message: reason.message,
+            ...meaningOf(reason),
+            retryAfterMs: null,
+            excerpt: "",
+            causes: [],
+            state: { unknown: "not asked" }
+          })
+        })
+        yield* commit(
+          order,
+          ...moved("routing"),
+          { _tag: "ResourceReleased", kind: "worktree", name: "/w", evidence: { gone: true } },
+          { _tag: "BranchPrepared", branch: "moose/wo-x", baseSha: sha("a"), headSha: sha("b") },
+          { _tag: "PullRequestOpened", number: 4, url: "https://forge.invalid/pull/4" },
+          failed(samples.Refused),
+          failed(samples.ProviderOverloaded)
+        )
+        assert.deepStrictEqual(yield* orders.state({ id: order.id }), {
+          status: "routing",
+          branch: "moose/wo-x",
+          baseSha: sha("a"),
+          headSha: sha("b"),
+          pullRequest: { number: 4, url: "https://forge.invalid/pull/4" },
+          resources: [{ kind: "branch", name: "moose/wo-x", state: "intended", host: hostname() }],
+          reservations: [{ id: reservation.id, call: "generating/1", model: "m", amount: Usd.make(9) }]
+        })
+        assert.strictEqual((yield* orders.get({ id: order.id })).attemptsSpent, 1)
       })
     )
 
@@ -289,6 +356,8 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
           }
           const failure = new Failure({
             step: "applying",
+            component: "provider",
+            attempt: 1,
             operation: "edit",
             workOrderId: order.id,
             run,
@@ -298,7 +367,7 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
             retryAfterMs: null,
             excerpt: "",
             causes: [],
-            state: {}
+            state: { unknown: "not asked" }
           })
           yield* commit(order, { _tag: "StepFailed", step: "applying", ms: 1, failure })
         })
