@@ -111,6 +111,7 @@ export const run = Effect.fnUntraced(
         openaiApiKey: Redacted.make("not-a-real-key-0123456789"),
         openaiBaseUrl: `${modelProxy.url}/v1`,
         model: "gpt-5-mini",
+        prices: undefined,
         managerUrl: undefined,
         editor: "built-in",
         slots: 8

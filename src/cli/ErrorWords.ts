@@ -6,6 +6,7 @@ import { PipelineError, Reason } from "../domain/errors/PipelineError.ts"
 import { problemOf } from "../domain/SchemaProblem.ts"
 import { EmbeddedPostgresFailed } from "../layers/postgres/EmbeddedPostgres.ts"
 import { MigrationFailed, NotMigrated } from "../layers/postgres/Migrations.ts"
+import { PricesUnreadable } from "../layers/PricesFile.ts"
 import { UserError } from "./UserError.ts"
 
 /** What to print for an error: what is wrong, and what to do about it. */
@@ -19,6 +20,7 @@ const isPipelineError = Schema.is(PipelineError)
 const isUserError = Schema.is(UserError)
 const isEmbedded = Schema.is(EmbeddedPostgresFailed)
 const isMigration = Schema.is(MigrationFailed)
+const isPrices = Schema.is(PricesUnreadable)
 const isNotMigrated = Schema.is(NotMigrated)
 
 const firstLine = (text: string) => text.split("\n", 1)[0] ?? ""
@@ -34,6 +36,12 @@ const explanation = (error: unknown): Explanation => {
   if (isPipelineError(error)) return { problem: firstLine(error.message), fix: error.failure.hint }
   if (isReason(error)) return { problem: firstLine(error.message), fix: meaningOf(error).hint }
   if (isEmbedded(error)) return { problem: firstLine(error.message), fix: error.fix }
+  if (isPrices(error)) {
+    return {
+      problem: firstLine(error.message),
+      fix: "Correct the file, or unset MOOSE_PRICES. docs/money.md describes it."
+    }
+  }
   if (isNotMigrated(error)) return { problem: error.problem, fix: error.fix }
   if (isMigration(error))
     return {

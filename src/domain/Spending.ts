@@ -19,6 +19,19 @@ export const Reservation = Schema.Struct({
 })
 export type Reservation = typeof Reservation.Type
 
-/** What a provider says a call used, in tokens. */
-export const Usage = Schema.Struct({ inputTokens: Schema.Int, outputTokens: Schema.Int })
+const Tokens = Schema.Int.pipe(
+  Schema.check(Schema.isGreaterThanOrEqualTo(0, { message: "must not be negative" }))
+)
+
+/** What a provider says a call used, in tokens. Parts of the input that it does not mention are none. */
+export const Usage = Schema.Struct({
+  /** All of the input. What was read from or written to the provider's cache is part of it. */
+  inputTokens: Tokens,
+  cacheReadTokens: Schema.optionalKey(Tokens),
+  cacheWriteTokens: Schema.optionalKey(Tokens),
+  /** Written to be kept longer, at a price of its own; not part of `cacheWriteTokens`. */
+  cacheWriteLongTokens: Schema.optionalKey(Tokens),
+  /** All of the output, hidden reasoning included. */
+  outputTokens: Tokens
+})
 export type Usage = typeof Usage.Type

@@ -20,9 +20,14 @@ export const format = (amount: Usd): string => {
   return `${whole}.${micros}`
 }
 
-/** The cost of `tokens` at a price per million tokens, rounded up: an estimate may be high, never low. */
-export const perMillionTokens = (price: Usd, tokens: number): Usd =>
-  Usd.make(Number((BigInt(price) * BigInt(tokens) + 999_999n) / 1_000_000n))
+/**
+ * The cost of tokens at prices per million tokens: the exact sum of all parts, rounded up once. An estimate may be
+ * high, never low.
+ */
+export const perMillionTokens = (...parts: ReadonlyArray<readonly [price: Usd, tokens: number]>): Usd => {
+  const exact = parts.reduce((sum, [price, tokens]) => sum + BigInt(price) * BigInt(tokens), 0n)
+  return Usd.make(Number((exact + 999_999n) / 1_000_000n))
+}
 
 const decimal = /^(\d{1,9})(?:\.(\d{1,6}))?$/
 

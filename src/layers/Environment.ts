@@ -2,6 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, FileSystem, Layer, Option, Path, Redacted } from "effect"
 import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"
+import * as PriceTable from "../domain/policies/PriceTable.ts"
 import * as pipeline from "../pipeline.ts"
 import * as LocalForge from "./forge/LocalForge.ts"
 import * as GitCli from "./GitCli.ts"
@@ -19,6 +20,7 @@ import * as PostgresEngine from "./postgres/PostgresEngine.ts"
 import * as ProjectsStore from "./postgres/ProjectsStore.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
 import * as WorkOrdersStore from "./postgres/WorkOrdersStore.ts"
+import * as PricesFile from "./PricesFile.ts"
 import * as RulesManager from "./RulesManager.ts"
 import * as SubprocessChecks from "./SubprocessChecks.ts"
 import { Settings } from "./Settings.ts"
@@ -117,6 +119,11 @@ export const forge = Layer.unwrap(
   })
 )
 
+/** What models cost: the built-in prices, and those of MOOSE_PRICES before them. */
+export const prices = Effect.flatMap(Settings, (settings) =>
+  settings.prices === undefined ? Effect.succeed(PriceTable.builtIn) : PricesFile.read(settings.prices)
+)
+
 const workspace = Layer.unwrap(Effect.map(home, (directory) => WorktreeWorkspace.layer({ directory })))
 
 /** The models that a key is set for, each left alone for a while when it is down; and who chooses between them. */
@@ -133,13 +140,14 @@ const models = Layer.unwrap(
             }
           }
     const offline = openaiApiKey === undefined
+    const table = yield* prices
     const providers = [offline ? "offline" : "openai"] as const
-    const rules = RulesManager.layer({ providers, ...(model === undefined ? {} : { model }) })
+    const rules = RulesManager.layer({ providers, prices: table, ...(model === undefined ? {} : { model }) })
     return Layer.merge(
       Guarded.proposer.pipe(Layer.provide(LanguageModelProposer.layer({ ...openai, offline }))),
       managerUrl === undefined
         ? rules
-        : HttpManager.layer({ url: managerUrl, providers }).pipe(Layer.provide(rules))
+        : HttpManager.layer({ url: managerUrl, providers, prices: table }).pipe(Layer.provide(rules))
     )
   })
 )

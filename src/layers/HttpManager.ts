@@ -16,9 +16,9 @@ import * as Evidence from "../domain/errors/Evidence.ts"
 import { TimedOut } from "../domain/errors/Reasons.ts"
 import { ManagerRejected, ManagerUnreachable } from "../domain/errors/RoutingError.ts"
 import { Limits } from "../domain/policies/Limits.ts"
-import * as Prices from "../domain/policies/Prices.ts"
+import * as PriceTable from "../domain/policies/PriceTable.ts"
 import { jitter, retry } from "../domain/policies/Retry.ts"
-import { type ModelChoice, Route } from "../domain/Route.ts"
+import { type Provider, Route } from "../domain/Route.ts"
 import type { Input } from "../services/Contract.ts"
 import { Manager, type ManagerContract } from "../services/Manager.ts"
 import { Question, clean, questionOf, readAnswer, readRejection, routeOf } from "./manager/Protocol.ts"
@@ -28,7 +28,8 @@ export interface Options {
   /** Where questions are posted to. A name and password in it become an `Authorization` header. */
   readonly url: URL
   /** Whose models may be asked. */
-  readonly providers: ReadonlyArray<ModelChoice["provider"]>
+  readonly providers: ReadonlyArray<Provider>
+  readonly prices: PriceTable.PriceTable
 }
 
 type Asked = Input<typeof ManagerContract, "route">
@@ -129,7 +130,7 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
       const standIn = yield* Manager
       const client = yield* HttpClient.HttpClient
       const { operation, request } = addressed(options.url)
-      const candidates = options.providers.flatMap(Prices.models)
+      const candidates = options.providers.flatMap((name) => PriceTable.models(options.prices, name))
       const { deadline } = retry.routing
 
       const noAnswer = (excerpt: string, again: boolean, more: Partial<Evidence.Evidence> = {}) =>
@@ -208,7 +209,9 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
 
       const route = Effect.fn("Manager.route")((input: Asked) =>
         askAgain(input).pipe(
-          Effect.flatMap((answer) => Effect.fromResult(routeOf(input.order, answer, candidates))),
+          Effect.flatMap((answer) =>
+            Effect.fromResult(routeOf(input.order, answer, candidates, options.prices))
+          ),
           Effect.catchTag("Unanswered", (unanswered) => decideInstead(input, unanswered))
         )
       )

@@ -11,7 +11,7 @@ import {
   Redacted,
   Schema
 } from "effect"
-import { AiError, type LanguageModel } from "effect/ai"
+import { AiError, type LanguageModel, type Response } from "effect/ai"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import {
   ContextWindowExceeded,
@@ -24,8 +24,9 @@ import {
 } from "../domain/errors/GenerationError.ts"
 import { AuthenticationFailed, RateLimited, TimedOut } from "../domain/errors/Reasons.ts"
 import { Limits } from "../domain/policies/Limits.ts"
-import { tokensUpperBound } from "../domain/policies/Prices.ts"
+import * as Prices from "../domain/policies/Prices.ts"
 import type { ModelChoice } from "../domain/Route.ts"
+import type { Usage } from "../domain/Spending.ts"
 import type { Failure, Input } from "../services/Contract.ts"
 import { type ModelReply, Proposer, type ProposerContract } from "../services/Proposer.ts"
 import { conditionOf } from "./classifiers/Condition.ts"
@@ -51,6 +52,7 @@ type Ask = Input<typeof ProposerContract, "ask">
 
 const operations: Record<ModelChoice["provider"], string> = {
   openai: "POST /chat/completions",
+  anthropic: "POST /v1/messages",
   offline: "read fixtures/demo/replies"
 }
 
@@ -144,13 +146,25 @@ const finishes = {
  * used, the call counts at the most it can have cost, which for the output is the whole limit: hidden
  * reasoning is paid for and is not in the text.
  */
+const usageOf = (ask: Ask, { inputTokens, outputTokens }: Response.Usage): Usage => {
+  const { total, cacheRead, cacheWrite } = inputTokens
+  const most = Prices.dearestUsage(ask.model, Prices.inputTokensUpperBound(ask.system + ask.prompt))
+  return {
+    ...(total === undefined
+      ? most
+      : {
+          inputTokens: total,
+          ...(cacheRead === undefined ? {} : { cacheReadTokens: cacheRead }),
+          ...(cacheWrite === undefined ? {} : { cacheWriteTokens: cacheWrite })
+        }),
+    outputTokens: outputTokens.total ?? most.outputTokens
+  }
+}
+
 const replyOf = (ask: Ask, response: LanguageModel.GenerateTextResponse<{}>): ModelReply => ({
   text: response.text,
   finish: finishes[response.finishReason],
-  usage: {
-    inputTokens: response.usage.inputTokens.total ?? tokensUpperBound(ask.system + ask.prompt),
-    outputTokens: response.usage.outputTokens.total ?? ask.model.maxOutputTokens
-  }
+  usage: usageOf(ask, response.usage)
 })
 
 const absent = (choice: ModelChoice, excerpt: string) =>
@@ -168,6 +182,12 @@ const withoutOffline = (choice: ModelChoice): Reason =>
     evidence: absent(choice, "the offline model is switched off, because a real one is connected")
   })
 
+const withoutAnthropic = (choice: ModelChoice): Reason =>
+  new ModelNotFound({
+    model: choice.model,
+    evidence: absent(choice, "Moose has a price for it, and no connection to Anthropic yet")
+  })
+
 /** A proposer that asks Effect's language models, each call once and within `Limits.modelCall`. */
 export const layer = (options: Options): Layer.Layer<Proposer, never, FileSystem.FileSystem | Path.Path> =>
   Layer.effect(
@@ -178,6 +198,7 @@ export const layer = (options: Options): Layer.Layer<Proposer, never, FileSystem
       const open = (choice: ModelChoice): Effect.Effect<LanguageModel.LanguageModel, Reason> => {
         if (choice.provider === "offline")
           return options.offline ? Effect.succeed(offline) : Effect.fail(withoutOffline(choice))
+        if (choice.provider === "anthropic") return Effect.fail(withoutAnthropic(choice))
         if (options.openai === undefined || Redacted.value(options.openai.apiKey).trim() === "")
           return Effect.fail(withoutKey(choice))
         const { model, maxOutputTokens } = choice

@@ -2,9 +2,10 @@ import { Array, Effect, Layer, Option, Order, Result } from "effect"
 import { NoEligibleModel } from "../domain/errors/RoutingError.ts"
 import { UnknownPrice } from "../domain/errors/Reasons.ts"
 import { Limits } from "../domain/policies/Limits.ts"
+import * as PriceTable from "../domain/policies/PriceTable.ts"
 import * as Prices from "../domain/policies/Prices.ts"
 import type { Project } from "../domain/Project.ts"
-import { type ModelChoice, type PastOutcome, Route } from "../domain/Route.ts"
+import { type ModelChoice, type PastOutcome, Provider, Route } from "../domain/Route.ts"
 import { type Usd, format } from "../domain/Usd.ts"
 import type { Kind, WorkOrder } from "../domain/WorkOrder.ts"
 import { Manager } from "../services/Manager.ts"
@@ -12,7 +13,8 @@ import { WorkOrders } from "../services/WorkOrders.ts"
 
 export interface Options {
   /** Whose models may be asked. */
-  readonly providers: ReadonlyArray<ModelChoice["provider"]>
+  readonly providers: ReadonlyArray<Provider>
+  readonly prices: PriceTable.PriceTable
   /** MOOSE_MODEL: asked first, whatever the rules say. */
   readonly model?: string
 }
@@ -54,7 +56,7 @@ const hasFailedOften = (past: ReadonlyArray<PastOutcome>, model: string): boolea
 }
 
 const worstCase = (choice: ModelChoice): Usd =>
-  Prices.costOf(choice, { inputTokens: Limits.routedPromptTokens, outputTokens: choice.maxOutputTokens })
+  Prices.costOf(choice, Prices.dearestUsage(choice, Limits.routedPromptTokens))
 
 /** The price is the one measure of strength that the table has; names only break ties. */
 const byPrice: Order.Order<ModelChoice> = Order.combineAll([
@@ -67,22 +69,33 @@ const byPrice: Order.Order<ModelChoice> = Order.combineAll([
 const last = (applies: (choice: ModelChoice) => boolean): Order.Order<ModelChoice> =>
   Order.mapInput(Order.Boolean, applies)
 
-const checkPreferred = ({
+const allProviders: ReadonlyArray<Provider> = Provider.literals
+
+/** The model that MOOSE_MODEL asks for, if it is set. It must have a price, and a provider that is connected. */
+const preferredOf = ({
   model,
   providers,
+  prices,
   order
-}: Question): Result.Result<string | undefined, NoEligibleModel | UnknownPrice> => {
-  if (model === undefined || providers.some((provider) => Option.isSome(Prices.find(provider, model))))
-    return Result.succeed(model)
+}: Question): Result.Result<ReadonlyArray<ModelChoice>, NoEligibleModel | UnknownPrice> => {
+  if (model === undefined) return Result.succeed([])
+  const of = (names: ReadonlyArray<Provider>) =>
+    names.flatMap((provider) => Option.toArray(PriceTable.find(prices, provider, model)))
+  const connected = of(providers)
+  if (connected.length > 0) return Result.succeed(connected)
+  const [elsewhere] = of(allProviders)
+  if (elsewhere === undefined) {
+    const provider = providers.find((name) => name !== "offline") ?? "openai"
+    return Result.fail(new UnknownPrice({ model, line: PriceTable.lineFor(provider, model) }))
+  }
   // The table knows the model, so its price is not what is missing.
-  return Option.isSome(Prices.find("openai", model))
-    ? Result.fail(
-        new NoEligibleModel({
-          kind: order.kind,
-          why: `MOOSE_MODEL asks for ${model}, and its provider is not connected; set OPENAI_API_KEY`
-        })
-      )
-    : Result.fail(new UnknownPrice({ model }))
+  const fix = elsewhere.provider === "openai" ? "; set OPENAI_API_KEY" : ""
+  return Result.fail(
+    new NoEligibleModel({
+      kind: order.kind,
+      why: `MOOSE_MODEL asks for ${model}, and its provider, ${elsewhere.provider}, is not connected${fix}`
+    })
+  )
 }
 
 const noneLeft = (question: Question, candidates: ReadonlyArray<ModelChoice>, limit: Usd) => {
@@ -104,9 +117,10 @@ export const decide = (question: Question): Result.Result<Route, NoEligibleModel
   const { order, project, past } = question
   if (order.proposal !== undefined)
     return Result.succeed(new Route({ models: [], reason: "the work order brings its own proposal" }))
-  return Result.flatMap(checkPreferred(question), (preferred) => {
+  return Result.flatMap(preferredOf(question), (preferred) => {
     const limit = order.limits.maxUsd ?? project.limits.workOrderUsd
-    const candidates = Array.dedupe(question.providers).flatMap(Prices.models)
+    const automatic = question.providers.flatMap((name) => PriceTable.automatic(question.prices, name))
+    const candidates = Array.dedupe([...preferred, ...automatic])
     const affordable = candidates.filter((choice) => worstCase(choice) <= limit)
     if (affordable.length === 0) return Result.fail(noneLeft(question, candidates, limit))
 
@@ -115,7 +129,7 @@ export const decide = (question: Question): Result.Result<Route, NoEligibleModel
     const ranked = Array.sort(
       affordable,
       Order.combineAll([
-        last((choice) => choice.model !== preferred),
+        last((choice) => choice.model !== question.model),
         // It only knows the demo's orders, so it is a last resort beside a real one.
         last((choice) => choice.provider === "offline"),
         last(failing),

@@ -17,6 +17,7 @@ const config = Config.all({
   openaiApiKey: optional(Config.Redacted("OPENAI_API_KEY")),
   openaiBaseUrl: optional(Config.String("OPENAI_BASE_URL")),
   model: optional(Config.NonEmptyString("MOOSE_MODEL")),
+  prices: optional(Config.NonEmptyString("MOOSE_PRICES")),
   managerUrl: optional(Config.URL("MANAGER_URL")),
   editor: Config.Literals(["built-in"], "MOOSE_EDITOR").pipe(Config.withDefault("built-in")),
   slots: Config.Int("MOOSE_SLOTS").pipe(Config.withDefault(Limits.runnerSlots))
@@ -31,6 +32,8 @@ export interface SettingsShape {
   readonly openaiApiKey: Redacted.Redacted<string> | undefined
   readonly openaiBaseUrl: string | undefined
   readonly model: string | undefined
+  /** A file of prices that go before ours. */
+  readonly prices: string | undefined
   /** Who is asked which models to use; the built-in rules when nothing is set, and when it does not answer. */
   readonly managerUrl: URL | undefined
   readonly editor: "built-in"
@@ -59,6 +62,7 @@ export const layerEmbedded = Layer.effect(
     openaiApiKey: undefined,
     openaiBaseUrl: undefined,
     model: undefined,
+    prices: undefined,
     managerUrl: undefined,
     editor: "built-in" as const,
     slots: Limits.runnerSlots

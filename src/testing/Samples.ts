@@ -64,6 +64,7 @@ import {
 } from "../domain/errors/RoutingError.ts"
 import { OutcomeUnknown } from "../domain/errors/TrackingError.ts"
 import { ProjectId, WorkOrderId } from "../domain/Ids.ts"
+import { lineFor } from "../domain/policies/PriceTable.ts"
 import { Usd } from "../domain/Usd.ts"
 
 const model = "gpt-5-mini"
@@ -123,7 +124,7 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
     presumed: Usd.make(150_000),
     resetsAt: DateTime.makeUnsafe("2026-03-01T00:00:00Z")
   }),
-  UnknownPrice: new UnknownPrice({ model: "gpt-oss-120b" }),
+  UnknownPrice: new UnknownPrice({ model: "gpt-oss-120b", line: lineFor("openai", "gpt-oss-120b") }),
   ManagerUnreachable: new ManagerUnreachable({
     evidence: Evidence.make({
       operation: "POST /route",

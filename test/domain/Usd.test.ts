@@ -26,16 +26,24 @@ describe("Usd", () => {
     assert.strictEqual(BigInt(add(Usd.make(a), Usd.make(b))), BigInt(a) + BigInt(b))
   })
 
-  it.prop("prices tokens at the exact figure, rounded up", [Price, Tokens], ([price, tokens]) => {
-    const cost = BigInt(perMillionTokens(Usd.make(price), tokens)) * 1_000_000n
-    const exact = BigInt(price) * BigInt(tokens)
-    assert.isTrue(cost >= exact && cost - exact < 1_000_000n)
-  })
+  it.prop(
+    "prices tokens at the exact sum of their parts, rounded up once",
+    [Schema.Array(Schema.Tuple([Price, Tokens])).pipe(Schema.check(Schema.isMaxLength(5)))],
+    ([parts]) => {
+      const cost = perMillionTokens(...parts.map(([price, tokens]) => [Usd.make(price), tokens] as const))
+      const micros = BigInt(cost) * 1_000_000n
+      const exact = parts.reduce((sum, [price, tokens]) => sum + BigInt(price) * BigInt(tokens), 0n)
+      assert.isTrue(micros >= exact && micros - exact < 1_000_000n)
+    }
+  )
 
   it("rounds up where a float would have rounded down", () => {
-    assert.strictEqual(perMillionTokens(Usd.make(3_530_000_001), 1_000_000_001), 3_530_000_004_531)
-    assert.strictEqual(perMillionTokens(Usd.make(1), 1), Usd.make(1))
-    assert.strictEqual(perMillionTokens(zero, 1_000_000), zero)
+    assert.strictEqual(perMillionTokens([Usd.make(3_530_000_001), 1_000_000_001]), 3_530_000_004_531)
+    assert.strictEqual(perMillionTokens([Usd.make(1), 1]), Usd.make(1))
+    // Five times a fifth of a micro-dollar is one, and not five.
+    const fifth = [Usd.make(200_000), 1] as const
+    assert.strictEqual(perMillionTokens(fifth, fifth, fifth, fifth, fifth), 1)
+    assert.strictEqual(perMillionTokens([zero, 1_000_000]), zero)
   })
 
   it("reads what people write", () => {

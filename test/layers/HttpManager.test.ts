@@ -4,7 +4,7 @@ import { Array, Clock, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Que
 import { TestClock } from "effect/testing"
 import { ManagerRejected, NoEligibleModel } from "../../src/domain/errors/RoutingError.ts"
 import { Limits } from "../../src/domain/policies/Limits.ts"
-import * as Prices from "../../src/domain/policies/Prices.ts"
+import * as PriceTable from "../../src/domain/policies/PriceTable.ts"
 import { jitter, retry } from "../../src/domain/policies/Retry.ts"
 import { Project } from "../../src/domain/Project.ts"
 import { Route } from "../../src/domain/Route.ts"
@@ -58,7 +58,9 @@ const ask = (url: URL, asking: Asking = {}) =>
       manager.route({ order: asking.order ?? order, project: asking.project ?? project })
     ).pipe(
       Effect.provide(
-        HttpManager.layer({ url, providers: ["openai"] }).pipe(Layer.provide(asking.standIn ?? rules))
+        HttpManager.layer({ url, providers: ["openai"], prices: PriceTable.builtIn }).pipe(
+          Layer.provide(asking.standIn ?? rules)
+        )
       ),
       Effect.provide(Logger.layer([logger])),
       Effect.exit
@@ -122,7 +124,9 @@ describe("a manager that answers", () => {
       const { models, reason } = routeOf(exit)
       assert.deepStrictEqual(
         models,
-        ["gpt-5", "gpt-4.1-mini"].flatMap((model) => Option.toArray(Prices.find("openai", model)))
+        ["gpt-5", "gpt-4.1-mini"].flatMap((model) =>
+          Option.toArray(PriceTable.find(PriceTable.builtIn, "openai", model))
+        )
       )
       assert.strictEqual(reason, "they know this code")
       assert.deepStrictEqual(logged, [])
@@ -151,7 +155,7 @@ describe("a manager that answers", () => {
         limits: { dailyUsd: 20_000_000, workOrderUsd: 2_000_000 },
         mode: "on"
       })
-      assert.deepStrictEqual(body["candidates"], Prices.models("openai"))
+      assert.deepStrictEqual(body["candidates"], PriceTable.models(PriceTable.builtIn, "openai"))
       assert.notInclude(request?.body ?? "", "hunter2secret")
     })
   )

@@ -261,8 +261,45 @@ describe("LanguageModelProposer against other servers", () => {
         Loopback.reply(200, { choices: [{ message: { content: "x" }, finish_reason: "stop" }] })
       )
       const reply = yield* askAt(server.url, "größer")
-      const inputTokens = Prices.tokensUpperBound("You are careful." + "größer")
+      const inputTokens = Prices.inputTokensUpperBound("You are careful." + "größer")
       assert.deepStrictEqual(reply.usage, { inputTokens, outputTokens: choice.maxOutputTokens })
+    })
+  )
+
+  it.effect("usage that is missing counts as written to the cache where that is dearer", () =>
+    Effect.gen(function* () {
+      const server = yield* Loopback.serve(
+        Loopback.reply(200, { choices: [{ message: { content: "x" }, finish_reason: "stop" }] })
+      )
+      const written = { ...choice, cacheWritePerMillion: Usd.make(2) }
+      const reply = yield* ask("p", written).pipe(Effect.provide(proposerAt(server.url)))
+      assert.strictEqual(reply.usage.cacheWriteTokens, reply.usage.inputTokens)
+      assert.strictEqual(
+        Prices.costOf(written, reply.usage),
+        Prices.worstCase(written, "You are careful." + "p")
+      )
+    })
+  )
+
+  it.effect("hands on what was read from the provider's cache and written to it", () =>
+    Effect.gen(function* () {
+      const server = yield* Loopback.serve(
+        Loopback.reply(200, {
+          choices: [{ message: { content: "x" }, finish_reason: "stop" }],
+          usage: {
+            prompt_tokens: 100,
+            completion_tokens: 5,
+            prompt_tokens_details: { cached_tokens: 60, cache_write_tokens: 30 }
+          }
+        })
+      )
+      const reply = yield* askAt(server.url)
+      assert.deepStrictEqual(reply.usage, {
+        inputTokens: 100,
+        cacheReadTokens: 60,
+        cacheWriteTokens: 30,
+        outputTokens: 5
+      })
     })
   )
 
@@ -313,6 +350,16 @@ describe("LanguageModelProposer against other servers", () => {
 })
 
 describe("LanguageModelProposer without a network", () => {
+  it.effect("a model of Anthropic's is not asked of OpenAI", () =>
+    Effect.gen(function* () {
+      const reason = yield* Effect.flip(
+        ask("p", { ...choice, provider: "anthropic", model: "claude-opus-5" })
+      )
+      assert.strictEqual(reason._tag, "ModelNotFound")
+      assert.include(reason.message, "claude-opus-5")
+    }).pipe(Effect.provide(proposerAt("http://127.0.0.1:9")))
+  )
+
   const offline = LanguageModelProposer.layer({ offline: true }).pipe(Layer.provide(NodeServices.layer))
 
   it.effect("asks the offline model, for nothing", () =>

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Layer, Result, Schema } from "effect"
 import { StoreUnavailable } from "../../src/domain/errors/Reasons.ts"
 import { ProjectId, WorkOrderId } from "../../src/domain/Ids.ts"
+import * as PriceTable from "../../src/domain/policies/PriceTable.ts"
 import * as Prices from "../../src/domain/policies/Prices.ts"
 import { Limits } from "../../src/domain/policies/Limits.ts"
 import { Project } from "../../src/domain/Project.ts"
@@ -58,6 +59,7 @@ const question = (more: Partial<RulesManager.Question>): RulesManager.Question =
   order: orderOf("feature"),
   project,
   providers: ["openai"],
+  prices: PriceTable.builtIn,
   past: [],
   ...more
 })
@@ -188,7 +190,20 @@ describe("RulesManager.decide", () => {
   it("a preferred model without a price is UnknownPrice", () => {
     const reason = failure({ model: "gpt-99" })
     assert.strictEqual(reason._tag, "UnknownPrice")
-    assert.include(reason.message, "gpt-99")
+    assert.include(reason.message, PriceTable.lineFor("openai", "gpt-99"))
+  })
+
+  it("a preferred model of a provider that Moose does not ask says whose it is", () => {
+    const reason = failure({ model: "claude-opus-5" })
+    assert.strictEqual(reason._tag, "NoEligibleModel")
+    assert.include(reason.message, "its provider, anthropic, is not connected")
+  })
+
+  it("a model that is not automatic is asked when it is preferred, and only then", () => {
+    const named = (more: Partial<RulesManager.Question>) =>
+      Result.getOrThrow(RulesManager.decide(question(more))).models.map(({ model }) => model)
+    assert.strictEqual(named({ model: "gpt-4o" })[0], "gpt-4o")
+    assert.deepStrictEqual(named({}), ["gpt-5", "gpt-4.1", "gpt-5-mini"])
   })
 
   it("a preferred model whose provider is not connected says what to set", () => {
@@ -210,7 +225,9 @@ describe("RulesManager.decide", () => {
     assert.include(reason.message, "$0.000100")
   })
 
-  const Models = Schema.Literals(Prices.models("openai").map((choice) => choice.model))
+  const Models = Schema.Literals(
+    PriceTable.models(PriceTable.builtIn, "openai").map((choice) => choice.model)
+  )
   const Count = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 20 })))
   const History = Schema.Array(Schema.Struct({ model: Models, succeeded: Count, failed: Count }))
   const Files = Schema.Array(Schema.Literals(["a", "b/", "c.ts"]))
@@ -241,13 +258,7 @@ describe("RulesManager.decide", () => {
       assert.isAtMost(models.length, Limits.routedModelsMax)
       assert.strictEqual(new Set(models.map((choice) => choice.model)).size, models.length)
       for (const choice of models)
-        assert.isAtMost(
-          Prices.costOf(choice, {
-            inputTokens: Limits.routedPromptTokens,
-            outputTokens: choice.maxOutputTokens
-          }),
-          limit
-        )
+        assert.isAtMost(Prices.costOf(choice, Prices.dearestUsage(choice, Limits.routedPromptTokens)), limit)
     }
   )
 })
@@ -255,7 +266,11 @@ describe("RulesManager.decide", () => {
 describe("RulesManager", () => {
   const route = (order: WorkOrder, workOrders: Layer.Layer<WorkOrders>) =>
     Manager.use((manager) => manager.route({ order, project })).pipe(
-      Effect.provide(RulesManager.layer({ providers: ["openai"] }).pipe(Layer.provide(workOrders)))
+      Effect.provide(
+        RulesManager.layer({ providers: ["openai"], prices: PriceTable.builtIn }).pipe(
+          Layer.provide(workOrders)
+        )
+      )
     )
 
   it.effect("reads the history of the order's kind in its project", () =>

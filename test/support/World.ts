@@ -5,7 +5,7 @@ import { ProjectMissing, WorkOrderMissing } from "../../src/domain/errors/Reason
 import type { Fact } from "../../src/domain/Fact.ts"
 import { ProjectId, Run, Sha, WorkOrderId, branchName } from "../../src/domain/Ids.ts"
 import { Limits } from "../../src/domain/policies/Limits.ts"
-import { find } from "../../src/domain/policies/Prices.ts"
+import { builtIn, find } from "../../src/domain/policies/PriceTable.ts"
 import { Project } from "../../src/domain/Project.ts"
 import { Proposal } from "../../src/domain/Proposal.ts"
 import { PullRequest } from "../../src/domain/PullRequest.ts"
@@ -43,7 +43,7 @@ export const proposal = new Proposal({
 
 const models = (...names: ReadonlyArray<string>) =>
   names.map((name) => {
-    const found = find("openai", name)
+    const found = find(builtIn, "openai", name)
     if (found._tag === "None") throw new Error(`no price for ${name}`)
     return found.value
   })

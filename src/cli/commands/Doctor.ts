@@ -72,6 +72,19 @@ const managerInUse = Effect.map(Settings.Settings, ({ managerUrl }) =>
     : `${managerUrl.origin}, and the built-in rules when it is silent`
 )
 
+const pricesInUse = Effect.map(Environment.prices, ({ rows, override }) => {
+  const [oldest = "", ...newer] = rows
+    .filter(({ choice }) => choice.provider !== "offline")
+    .map(({ asOf }) => asOf)
+    .toSorted()
+  const days = newer.length === 0 ? oldest : `${oldest} to ${newer.at(-1)}`
+  const whose =
+    override === undefined
+      ? "built in; MOOSE_PRICES names a file of others"
+      : `${override.rows} of them from ${override.file} (MOOSE_PRICES)`
+  return `${rows.length} models, prices of ${days}; ${whose}`
+})
+
 const findings = Effect.gen(function* () {
   const node = fine("node", process.versions.node)
   const settings = yield* Settings.Settings
@@ -79,6 +92,7 @@ const findings = Effect.gen(function* () {
   const database = yield* checked("database", databaseAnswers.pipe(Effect.provide(Environment.stored)))
   const forge = yield* checked("forge", forgeInUse.pipe(Effect.provide(Environment.forge)))
   const model = yield* checked("model", modelInUse)
+  const prices = yield* checked("prices", pricesInUse)
   const manager = yield* checked("manager", managerInUse)
   return [
     node,
@@ -86,6 +100,7 @@ const findings = Effect.gen(function* () {
     database,
     forge,
     model,
+    prices,
     manager,
     fine("editor", settings.editor),
     fine("home", settings.home)

@@ -65,10 +65,13 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("Budget
 }
 
 export class UnknownPrice extends Schema.TaggedError<UnknownPrice>()("UnknownPrice", {
-  model: Schema.String
+  model: Schema.String,
+  /** What to add to the file that MOOSE_PRICES names; missing where no line would help. */
+  line: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
-    return `The price of model ${this.model} is not known, so it may not be asked`
+    const add = this.line === undefined ? "" : `; its line for MOOSE_PRICES, to be filled in: ${this.line}`
+    return `The price of model ${this.model} is not known, so it may not be asked${add}`
   }
 }
 

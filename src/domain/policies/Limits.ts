@@ -55,6 +55,15 @@ export const Limits = {
   modelReplyBytesMax: 16 * 1024 * 1024,
   /** A call that claims to have used more tokens than this is not believed. */
   modelTokensMax: 100_000_000,
+  /** The longest answer that a request asks for, where the model itself could give a longer one. */
+  requestOutputTokensMax: 16_384,
+  /**
+   * What a provider's message format adds to the tokens of the text. OpenAI documents 3 for each message, 1 for its
+   * role and 3 before the answer, 11 for the two messages of a request; templates of other servers add more.
+   */
+  requestFramingTokens: 256,
+  /** The longest file of prices that is read. */
+  pricesFileBytesMax: 1024 * 1024,
   /** How many language models one worker keeps ready. */
   modelsReadyMax: 32,
   /** How many places in a model's answer are tried as the beginning of a proposal. */

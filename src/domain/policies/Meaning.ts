@@ -71,7 +71,7 @@ const rows: Record<Reason["_tag"], Row> = {
     "medium",
     false,
     "none",
-    "Choose a model with a known price (MOOSE_MODEL), or add its price to src/domain/policies/Prices.ts."
+    "Choose a model with a known price (MOOSE_MODEL), or add its line to the JSON array in the file that MOOSE_PRICES names: docs/money.md."
   ),
   ManagerUnreachable: row(
     "transient",

@@ -1,77 +1,67 @@
-import { Option, Schema } from "effect"
-import type { ModelChoice } from "../Route.ts"
-import { Usd, UsdFromDecimal, add, perMillionTokens } from "../Usd.ts"
+import type { ModelChoice, Rates } from "../Route.ts"
 import type { Usage } from "../Spending.ts"
+import { type Usd, perMillionTokens } from "../Usd.ts"
+import { Limits } from "./Limits.ts"
 
-const usd = Schema.decodeSync(UsdFromDecimal)
+/** What applies to a request with so much input: the prices for long ones hold for all of its tokens. */
+const ratesFor = ({ longContext = [], ...short }: ModelChoice, inputTokens: number): Rates =>
+  longContext
+    .toSorted((a, b) => b.aboveInputTokens - a.aboveInputTokens)
+    .find(({ aboveInputTokens }) => inputTokens > aboveInputTokens) ?? short
 
-interface PriceRow {
-  readonly provider: ModelChoice["provider"]
-  readonly model: string
-  readonly inputPerMillion: Usd
-  readonly outputPerMillion: Usd
-  readonly maxOutputTokens: number
+const complete = ({
+  inputPerMillion: input,
+  outputPerMillion: output,
+  cacheReadPerMillion: cacheRead = input,
+  cacheWritePerMillion: cacheWrite = input,
+  cacheWriteLongPerMillion: cacheWriteLong = cacheWrite
+}: Rates) => ({ input, output, cacheRead, cacheWrite, cacheWriteLong })
+
+/**
+ * What a call cost, to the micro-dollar, rounded up once. Where the parts that went through the cache are more
+ * than all of the input, the provider contradicts itself and the parts are what is paid.
+ */
+export const costOf = (model: ModelChoice, usage: Usage): Usd => {
+  const {
+    inputTokens,
+    outputTokens,
+    cacheReadTokens = 0,
+    cacheWriteTokens = 0,
+    cacheWriteLongTokens = 0
+  } = usage
+  const cached = cacheReadTokens + cacheWriteTokens + cacheWriteLongTokens
+  const rates = complete(ratesFor(model, Math.max(inputTokens, cached)))
+  return perMillionTokens(
+    [rates.input, Math.max(0, inputTokens - cached)],
+    [rates.cacheRead, cacheReadTokens],
+    [rates.cacheWrite, cacheWriteTokens],
+    [rates.cacheWriteLong, cacheWriteLongTokens],
+    [rates.output, outputTokens]
+  )
 }
 
 /**
- * Dollars per million tokens, as listed by OpenAI at https://platform.openai.com/docs/pricing on 2025-08-07.
- * A model that is missing here is refused (UnknownPrice), never counted as free.
+ * An upper bound of the tokens that a text becomes as a request's input. No tokenizer in use makes more tokens
+ * than the text has UTF-8 bytes; what the provider puts around the messages is `Limits.requestFramingTokens`.
  */
-const rows: ReadonlyArray<PriceRow> = [
-  {
-    provider: "openai",
-    model: "gpt-5",
-    inputPerMillion: usd("1.25"),
-    outputPerMillion: usd("10"),
-    maxOutputTokens: 16_384
-  },
-  {
-    provider: "openai",
-    model: "gpt-5-mini",
-    inputPerMillion: usd("0.25"),
-    outputPerMillion: usd("2"),
-    maxOutputTokens: 16_384
-  },
-  {
-    provider: "openai",
-    model: "gpt-4.1",
-    inputPerMillion: usd("2"),
-    outputPerMillion: usd("8"),
-    maxOutputTokens: 16_384
-  },
-  {
-    provider: "openai",
-    model: "gpt-4.1-mini",
-    inputPerMillion: usd("0.4"),
-    outputPerMillion: usd("1.6"),
-    maxOutputTokens: 16_384
-  },
-  {
-    provider: "offline",
-    model: "offline",
-    inputPerMillion: usd("0"),
-    outputPerMillion: usd("0"),
-    maxOutputTokens: 16_384
-  }
-]
+export const inputTokensUpperBound = (text: string): number =>
+  new TextEncoder().encode(text).length + Limits.requestFramingTokens
 
-/** The price of a model, or none when it is not in the table. */
-export const find = (provider: ModelChoice["provider"], model: string): Option.Option<ModelChoice> =>
-  Option.fromUndefinedOr(rows.find((row) => row.provider === provider && row.model === model))
+/**
+ * The dearest usage that a request can end in whose input has at most so many tokens: all of the input billed in
+ * the dearest way there is, be it a write to the cache, and the whole output limit. Prices do not fall with the
+ * length of a request, so nothing shorter costs more.
+ */
+export const dearestUsage = (model: ModelChoice, inputTokens: number): Usage => {
+  const { input, cacheRead, cacheWrite, cacheWriteLong } = complete(ratesFor(model, inputTokens))
+  const most = Math.max(input, cacheRead, cacheWrite, cacheWriteLong)
+  const whole = { inputTokens, outputTokens: model.maxOutputTokens }
+  if (most === input) return whole
+  if (most === cacheRead) return { ...whole, cacheReadTokens: inputTokens }
+  if (most === cacheWrite) return { ...whole, cacheWriteTokens: inputTokens }
+  return { ...whole, cacheWriteLongTokens: inputTokens }
+}
 
-export const models = (provider: ModelChoice["provider"]): ReadonlyArray<ModelChoice> =>
-  rows.filter((row) => row.provider === provider)
-
-/** What a call cost. */
-export const costOf = (model: ModelChoice, usage: Usage): Usd =>
-  add(
-    perMillionTokens(model.inputPerMillion, usage.inputTokens),
-    perMillionTokens(model.outputPerMillion, usage.outputTokens)
-  )
-
-/** An upper bound of a text's tokens: no tokenizer in use makes more tokens than the text has UTF-8 bytes. */
-export const tokensUpperBound = (text: string): number => new TextEncoder().encode(text).length
-
-/** The most a call can cost: all of the input, and the whole output limit. */
+/** The most that a call can cost whose messages hold this text. */
 export const worstCase = (model: ModelChoice, input: string): Usd =>
-  costOf(model, { inputTokens: tokensUpperBound(input), outputTokens: model.maxOutputTokens })
+  costOf(model, dearestUsage(model, inputTokensUpperBound(input)))

@@ -3,9 +3,9 @@ import * as Evidence from "../../domain/errors/Evidence.ts"
 import { UnknownPrice } from "../../domain/errors/Reasons.ts"
 import { NoEligibleModel } from "../../domain/errors/RoutingError.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
-import * as Prices from "../../domain/policies/Prices.ts"
+import * as PriceTable from "../../domain/policies/PriceTable.ts"
 import { Project, RepositoryName } from "../../domain/Project.ts"
-import { ModelChoice, Route } from "../../domain/Route.ts"
+import { ModelChoice, Provider, Route } from "../../domain/Route.ts"
 import { WorkOrder } from "../../domain/WorkOrder.ts"
 
 /** What a manager is asked. The repository's address is left out: it may hold a password. */
@@ -51,13 +51,14 @@ export const readRejection = Schema.decodeUnknownOption(
 export const clean = (words: string): string =>
   Evidence.make({ operation: "read the manager's words", excerpt: words }).excerpt
 
-const isProvider = Schema.is(ModelChoice.fields.provider)
+const isProvider = Schema.is(Provider)
 
 /** The route that an answer stands for: at most `Limits.routedModelsMax` models, all with a price and a key. */
 export const routeOf = (
   order: WorkOrder,
   answer: Answer,
-  candidates: ReadonlyArray<ModelChoice>
+  candidates: ReadonlyArray<ModelChoice>,
+  prices: PriceTable.PriceTable
 ): Result.Result<Route, UnknownPrice | NoEligibleModel> => {
   const reason = clean(answer.reason)
   // Its change is made already, so nobody is asked.
@@ -67,9 +68,11 @@ export const routeOf = (
   const chosen = new Set<ModelChoice>()
   for (const named of answer.models.slice(0, Limits.routedModelsMax)) {
     const { provider, model } = named
-    const priced = isProvider(provider) ? Prices.find(provider, model) : Option.none()
+    if (!isProvider(provider)) return Result.fail(new UnknownPrice({ model: clean(`${provider}/${model}`) }))
+    const priced = PriceTable.find(prices, provider, model)
     if (Option.isNone(priced)) {
-      return Result.fail(new UnknownPrice({ model: clean(`${provider}/${model}`) }))
+      const line = PriceTable.lineFor(provider, clean(model))
+      return Result.fail(new UnknownPrice({ model: clean(`${provider}/${model}`), line }))
     }
     if (!candidates.includes(priced.value)) {
       return refused(`the manager asks for ${model}, and no key is set for its provider`)

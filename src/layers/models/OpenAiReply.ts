@@ -48,7 +48,9 @@ const Usage = Schema.Struct({
   prompt_tokens: Tokens,
   completion_tokens: Tokens,
   total_tokens: maybe(Tokens),
-  prompt_tokens_details: maybe(Schema.Struct({ cached_tokens: maybe(Tokens) })),
+  prompt_tokens_details: maybe(
+    Schema.Struct({ cached_tokens: maybe(Tokens), cache_write_tokens: maybe(Tokens) })
+  ),
   completion_tokens_details: maybe(Schema.Struct({ reasoning_tokens: maybe(Tokens) }))
 })
 
@@ -64,13 +66,16 @@ export const usageOf = (foreign: unknown, text: string): typeof Response.Usage.E
     onNone: () => ({ inputTokens: {}, outputTokens: {} }),
     onSome: (usage) => {
       const cached = usage.prompt_tokens_details?.cached_tokens ?? undefined
+      const written = usage.prompt_tokens_details?.cache_write_tokens ?? undefined
       const reasoning = usage.completion_tokens_details?.reasoning_tokens ?? undefined
       const completion = Math.max(usage.completion_tokens, (usage.total_tokens ?? 0) - usage.prompt_tokens)
       return {
         inputTokens: {
           total: positive(usage.prompt_tokens),
           cacheRead: cached,
-          uncached: cached === undefined ? undefined : Math.max(0, usage.prompt_tokens - cached)
+          cacheWrite: written,
+          uncached:
+            cached === undefined ? undefined : Math.max(0, usage.prompt_tokens - cached - (written ?? 0))
         },
         outputTokens: { total: text === "" ? completion : positive(completion), reasoning }
       }

@@ -157,12 +157,17 @@ describe("OpenAiModel against a scripted server", () => {
         prompt_tokens: 100,
         completion_tokens: 10,
         total_tokens: 150,
-        prompt_tokens_details: { cached_tokens: 64 },
+        prompt_tokens_details: { cached_tokens: 64, cache_write_tokens: 30 },
         completion_tokens_details: { reasoning_tokens: 40 }
       }
       const server = yield* Loopback.serve(Loopback.reply(200, completion({ content: "x" }, { usage })))
       const answer = yield* ask(server.url, "p")
-      assert.deepInclude(answer.usage.inputTokens, { total: 100, cacheRead: 64, uncached: 36 })
+      assert.deepInclude(answer.usage.inputTokens, {
+        total: 100,
+        cacheRead: 64,
+        cacheWrite: 30,
+        uncached: 6
+      })
       assert.deepInclude(answer.usage.outputTokens, { total: 50, reasoning: 40 })
     })
   )
