@@ -33,7 +33,8 @@ const files = {
   "upwards.json": { ...proposal, edits: [{ ...edit, path: "../add.ts" }] },
   "half.json": { ...proposal, commitMessage: "\ud800" },
   "order-title.json": { project: "nobody", title: "two\nlines" },
-  "order.json": { project: "nobody", title: "Add" }
+  "order.json": { project: "nobody", title: "Add" },
+  "prices.json": [{ provider: "openai", model: "m", input: "1", output: "-1" }]
 }
 
 /** A repository, files with mistakes in them, and a database that anybody may use. */
@@ -210,6 +211,12 @@ const atOnce: Record<string, Mistake> = {
 
 /** These need the database or the remote: Moose's folder is there, but no order and nothing of one. */
 const afterLooking: Record<string, Mistake> = {
+  "a negative price": {
+    args: runWith("good.json"),
+    env: { MOOSE_PRICES: "prices.json" },
+    problem: /^MOOSE_PRICES: \/.*\/prices\.json: \[0\]\.output: must be dollars/,
+    fix: /^Correct the file, or unset MOOSE_PRICES/
+  },
   "a base branch that is not there": {
     args: runWith("good.json", "--base", "absent"),
     problem: /^--base: .*origin\.git has no branch absent$/,
@@ -266,8 +273,13 @@ const make = Effect.fnUntraced(function* ({ args, env, problem, fix }: Mistake, 
   const path = yield* Path.Path
   const { folder } = yield* Desk
   const home = yield* newHome
-  const there = args.map((arg) => (isInFolder(arg) ? path.join(folder, arg) : arg))
-  const ended = yield* Cli.here(there, { MOOSE_HOME: home, DATABASE_URL: databaseUrl, ...env })
+  const absolute = (arg: string) => (isInFolder(arg) ? path.join(folder, arg) : arg)
+  const set = Object.fromEntries(Object.entries(env ?? {}).map(([name, value]) => [name, absolute(value)]))
+  const ended = yield* Cli.here(args.map(absolute), {
+    MOOSE_HOME: home,
+    DATABASE_URL: databaseUrl,
+    ...set
+  })
   assertExplained(ended, problem, fix)
   return home
 })
