@@ -7,6 +7,7 @@ import {
   RateLimited,
   RemoteUnreachable,
   RepositoryLocked,
+  LedgerUnavailable,
   StoreUnavailable,
   TimedOut
 } from "../../src/domain/errors/Reasons.ts"
@@ -159,6 +160,18 @@ export const store: Faults<StoreUnavailable> = [
     perMille: 3,
     reason: () =>
       new StoreUnavailable({ evidence: said("moose", "terminating connection due to administrator command") })
+  }
+]
+
+/** The ledger is in the same database. */
+export const ledger: Faults<LedgerUnavailable> = [
+  {
+    name: "ledger: blip",
+    perMille: 3,
+    reason: () =>
+      new LedgerUnavailable({
+        evidence: said("moose", "terminating connection due to administrator command")
+      })
   }
 ]
 

@@ -46,6 +46,8 @@ export class Stormy extends World {
       )
     const store = <A, E>(effect: Effect.Effect<A, E>) =>
       call("store", latency.store, Rates.store, nothing, effect)
+    const ledger = <A, E>(effect: Effect.Effect<A, E>) =>
+      call("store", latency.store, Rates.ledger, nothing, effect)
     const git = <A, E>(operation: string, effect: Effect.Effect<A, E>) =>
       call("git", latency.git, Rates.git(operation), Rates.gitDown(operation), effect)
     const here = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -64,10 +66,10 @@ export class Stormy extends World {
       })),
       around(Incidents, (real) => ({ admit: (input) => store(real.admit(input)) })),
       around(Budget, (real) => ({
-        check: (input) => store(real.check(input)),
-        reserve: (input) => store(real.reserve(input)),
-        cancel: (input) => store(real.cancel(input)),
-        presume: (input) => store(real.presume(input))
+        check: (input) => ledger(real.check(input)),
+        reserve: (input) => ledger(real.reserve(input)),
+        cancel: (input) => ledger(real.cancel(input)),
+        presume: (input) => ledger(real.presume(input))
       })),
       around(Manager, (real) => ({
         route: (input) => call("manager", latency.here, Rates.manager, nothing, real.route(input))

@@ -1,3 +1,4 @@
+import { budget } from "./commands/Budget.ts"
 import { demo } from "./commands/Demo.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { errors } from "./commands/Errors.ts"
@@ -19,6 +20,7 @@ export const commands = [
   status,
   explain,
   errors,
+  budget,
   project,
   doctor,
   migrate,

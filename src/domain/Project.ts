@@ -25,7 +25,11 @@ export const ProjectLimits = Schema.Struct({
   /** The most that may be spent in one day of the project's time zone. */
   dailyUsd: Usd,
   /** The most that one work order may spend over all its runs. */
-  workOrderUsd: Usd
+  workOrderUsd: Usd,
+  /** Nothing is spent beyond this in one day, not even by the architect; twice the daily limit where it is missing. */
+  emergencyUsd: Schema.optionalKey(Usd),
+  /** The most that may be spent on one model in one day. */
+  modelDailyUsd: Schema.optionalKey(Schema.Record(Schema.NonEmptyString, Usd))
 })
 
 /** off: nothing is claimed; shadow: everything but push and pull request; on: everything. */

@@ -5,6 +5,10 @@ import { Usd } from "./Usd.ts"
 /** What a paid call is for. */
 export const SpendCategory = Schema.Literals(["routing", "generating", "applying", "repair", "architect"])
 
+/** Which rule allowed a paid call: it was the first, or what was done about a failure. */
+export const SpendRule = Schema.Literals(["first", "retry", "repair", "smaller_request", "next_model"])
+export type SpendRule = typeof SpendRule.Type
+
 export const ReservationId = Schema.String.pipe(Schema.brand("ReservationId"))
 export type ReservationId = typeof ReservationId.Type
 
@@ -13,6 +17,8 @@ export const Reservation = Schema.Struct({
   id: ReservationId,
   workOrderId: WorkOrderId,
   run: Run,
+  /** Names the call within the run. */
+  call: Schema.String,
   model: Schema.String,
   category: SpendCategory,
   amount: Usd

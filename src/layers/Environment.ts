@@ -3,6 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, FileSystem, Layer, Option, Path, Redacted } from "effect"
 import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"
 import * as PriceTable from "../domain/policies/PriceTable.ts"
+import * as ReservationSweep from "../operations/ReservationSweep.ts"
 import * as pipeline from "../pipeline.ts"
 import * as LocalForge from "./forge/LocalForge.ts"
 import * as GitCli from "./GitCli.ts"
@@ -167,7 +168,10 @@ export const everything = tools.pipe(Layer.provideMerge(stored))
 export const worker = (options: { readonly only?: ReadonlyArray<string> } = {}) =>
   Layer.unwrap(
     Effect.map(Settings, ({ slots }) =>
-      pipeline.layer.pipe(Layer.provideMerge(PostgresEngine.layer({ slots, ...options })))
+      pipeline.layer.pipe(
+        Layer.provideMerge(PostgresEngine.layer({ slots, ...options })),
+        Layer.merge(ReservationSweep.layer)
+      )
     )
   )
 

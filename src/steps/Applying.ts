@@ -128,9 +128,13 @@ export const applying = Step.builtIn({
             dependencies: [providerOf(model)]
           })
           // A model that cannot help leaves the order where it was: with a change that does not do.
-          const mended = yield* askModel({ model, call: "applying/repair", snapshot, problem }).pipe(
-            Effect.catchIf(isOneModelFailure, (why) => Effect.fail(isPassing(why) ? why : reason))
-          )
+          const mended = yield* askModel({
+            model,
+            call: "applying/repair",
+            snapshot,
+            problem,
+            rule: "repair"
+          }).pipe(Effect.catchIf(isOneModelFailure, (why) => Effect.fail(isPassing(why) ? why : reason)))
           yield* record(...probing.map((dependency) => ({ _tag: "DependencyWorks", dependency }) as const))
           return yield* tryProposal(mended, baseSha)
         })

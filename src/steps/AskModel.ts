@@ -6,6 +6,7 @@ import type { Reason } from "../domain/errors/PipelineError.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { Policies, type PolicyTables } from "../domain/policies/Policies.ts"
 import type { ModelChoice } from "../domain/Route.ts"
+import type { SpendRule } from "../domain/Spending.ts"
 import type { ModelReply } from "../services/Proposer.ts"
 import type { Snapshot } from "../services/Workspace.ts"
 import * as Failures from "./Failures.ts"
@@ -50,6 +51,8 @@ const smaller = (snapshot: Snapshot): Snapshot => ({
 interface Question {
   readonly snapshot: Snapshot
   readonly problem: string | undefined
+  /** What allows it to be asked. */
+  readonly rule: SpendRule
 }
 
 /** The next question after a failure that the table says can be put right by asking otherwise. */
@@ -61,14 +64,20 @@ const askOtherwise = (
   const { actions } = tables.recoveryOf("generating", failure)
   if (actions.includes("repair")) {
     const problem = failure instanceof MalformedProposal ? failure.problem : failure.message
-    return { decision: "repair: the model is shown what was wrong", question: { ...question, problem } }
+    return {
+      decision: "repair: the model is shown what was wrong",
+      question: { ...question, problem, rule: "repair" }
+    }
   }
   if (!actions.includes("smaller_request")) return undefined
   const problem =
     failure instanceof OutputTruncated
       ? "Your answer was cut off at the output limit. Make the smallest change that fulfils the order, with search and replace instead of whole files."
       : question.problem
-  return { decision: "smaller request", question: { snapshot: smaller(question.snapshot), problem } }
+  return {
+    decision: "smaller request",
+    question: { snapshot: smaller(question.snapshot), problem, rule: "smaller_request" }
+  }
 }
 
 /**
@@ -82,23 +91,32 @@ export const askModel = Effect.fnUntraced(function* (options: {
   readonly snapshot: Snapshot
   /** Why a change that was made already could not be used. */
   readonly problem?: string
+  /** What allows the model to be asked, the first time. */
+  readonly rule: SpendRule
 }) {
-  const { order, attempt } = yield* StepContext
+  const { order, attempt, waits } = yield* StepContext
   const tables = yield* Policies
   const { model } = options
   let calls = 0
-  let question: Question = { snapshot: options.snapshot, problem: options.problem }
+  // A step that is run again asks the same question again.
+  const rule = attempt > 1 || waits > 0 ? "retry" : options.rule
+  let question: Question = { snapshot: options.snapshot, problem: options.problem, rule }
   for (let round = 0; ; round++) {
     const request = Prompt.render({
       order,
       snapshot: question.snapshot,
       ...(question.problem === undefined ? {} : { problem: question.problem })
     })
-    const category = question.problem === undefined ? "generating" : "repair"
     const answer = yield* retrying({
       needs: [providerOf(model)],
       provider: providerOf(model),
-      attempt: () => paidCall(`${options.call}/${attempt}/${++calls}`, category, model, request)
+      attempt: (number) =>
+        paidCall(
+          `${options.call}/${attempt}/${++calls}`,
+          number > 1 ? "retry" : question.rule,
+          model,
+          request
+        )
     }).pipe(
       Effect.flatMap((reply) => read(reply, model)),
       Effect.result

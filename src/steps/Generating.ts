@@ -104,7 +104,8 @@ export const generating = Step.builtIn({
     const turn = Effect.gen(function* () {
       const { model, index } = yield* CurrentModel
       const next = route.models[index + 1]
-      return yield* askModel({ model, call: `generating/${index + 1}`, snapshot }).pipe(
+      const rule = index === 0 ? "first" : "next_model"
+      return yield* askModel({ model, call: `generating/${index + 1}`, snapshot, rule }).pipe(
         Effect.map((proposal) => ({ proposal, baseSha, model })),
         Effect.catch((reason) => endTurn(reason, next))
       )

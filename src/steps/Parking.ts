@@ -52,7 +52,7 @@ const otherwise = (reason: AnyReason, project: string, step: string): Option.Opt
     return reason.resetsAt === null ? Option.none() : Option.some(`budget:${project}`)
   }
   if (reason._tag === "ProjectPaused") return Option.some(`project:${project}`)
-  if (reason._tag === "StoreUnavailable") return Option.some("store")
+  if (reason._tag === "StoreUnavailable" || reason._tag === "LedgerUnavailable") return Option.some("store")
   return isReason(reason) ? Option.none() : Option.some(`step:${step}`)
 }
 

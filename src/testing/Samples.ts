@@ -43,6 +43,8 @@ import {
   CircuitOpen,
   DiskFull,
   GitFailed,
+  LedgerConflict,
+  LedgerUnavailable,
   PermissionDenied,
   ProjectMissing,
   RateLimited,
@@ -123,6 +125,20 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
     reserved: Usd.make(400_000),
     presumed: Usd.make(150_000),
     resetsAt: DateTime.makeUnsafe("2026-03-01T00:00:00Z")
+  }),
+  LedgerUnavailable: new LedgerUnavailable({
+    evidence: Evidence.make({
+      operation: "moose.check_and_reserve_budgets",
+      sqlState: "57P03",
+      excerpt: "the database system is starting up"
+    })
+  }),
+  LedgerConflict: new LedgerConflict({
+    problem: "settled",
+    evidence: Evidence.make({
+      operation: "moose.settle_reservation",
+      excerpt: "reservation 5f0c4a is settled already"
+    })
   }),
   UnknownPrice: new UnknownPrice({ model: "gpt-oss-120b", line: lineFor("openai", "gpt-oss-120b") }),
   ManagerUnreachable: new ManagerUnreachable({

@@ -11,7 +11,7 @@ import { Proposal } from "../../src/domain/Proposal.ts"
 import { PullRequest } from "../../src/domain/PullRequest.ts"
 import { Resource } from "../../src/domain/Resource.ts"
 import { Route } from "../../src/domain/Route.ts"
-import { ReservationId } from "../../src/domain/Spending.ts"
+import { ReservationId, type SpendRule } from "../../src/domain/Spending.ts"
 import { Usd } from "../../src/domain/Usd.ts"
 import { WorkOrder, WorkOrderView } from "../../src/domain/WorkOrder.ts"
 import * as pipeline from "../../src/pipeline.ts"
@@ -108,6 +108,8 @@ export class World {
   readonly calls: Array<string> = []
   readonly resources = new Map<string, Resource>()
   readonly reservations = new Map<string, "reserved" | "cancelled" | "presumed" | "settled">()
+  /** What allowed each paid call. */
+  readonly rules: Array<SpendRule> = []
   project = project
   order = order
   status: WorkOrderView["status"] = "routing"
@@ -216,14 +218,19 @@ export class World {
       Layer.succeed(Incidents, { admit: () => Effect.succeed({ probing: [] }) }),
       Layer.succeed(Budget, {
         check: () => this.called("Budget.check", undefined),
-        reserve: ({ call, ...input }) =>
+        reserve: ({ rule, ...input }) =>
           Effect.sync(() => {
-            const id = ReservationId.make(`${call}#${this.reservations.size}`)
+            const id = ReservationId.make(`${input.call}#${this.reservations.size}`)
             this.reservations.set(id, "reserved")
+            this.rules.push(rule)
             return { ...input, id }
           }),
+        settle: ({ reservation: { id } }) => Effect.sync(() => void this.reservations.set(id, "settled")),
         cancel: ({ id }) => Effect.sync(() => void this.reservations.set(id, "cancelled")),
-        presume: ({ id }) => Effect.sync(() => void this.reservations.set(id, "presumed"))
+        presume: ({ id }) => Effect.sync(() => void this.reservations.set(id, "presumed")),
+        renew: ({ id }) => this.called(`Budget.renew ${id}`, undefined),
+        presumeExpired: () => Effect.succeed(0),
+        status: () => Effect.succeed([])
       }),
       Layer.succeed(Manager, { route: () => this.called("Manager.route", route) }),
       Layer.succeed(Proposer, { ask: ({ model }) => this.called(`Proposer.ask ${model.model}`, reply) }),

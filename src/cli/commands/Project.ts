@@ -11,6 +11,7 @@ import { Projects } from "../../services/Projects.ts"
 import * as Input from "../Input.ts"
 import { printJson } from "../Report.ts"
 import { projectFor, remoteOf } from "../Repository.ts"
+import { UserError } from "../UserError.ts"
 
 const rules = {
   dailyUsd: Flag.String("daily-usd").pipe(
@@ -20,6 +21,14 @@ const rules = {
   orderUsd: Flag.String("order-usd").pipe(
     Flag.withDescription("Most to spend on one work order, in dollars"),
     Flag.optional
+  ),
+  emergencyUsd: Flag.String("emergency-usd").pipe(
+    Flag.withDescription("Nothing at all is spent beyond this in one day (twice the daily limit)"),
+    Flag.optional
+  ),
+  modelUsd: Flag.String("model-usd").pipe(
+    Flag.withDescription("Most to spend on one model in one day, gpt-5=2.50; may be repeated"),
+    Flag.between(0, 50)
   ),
   concurrency: Flag.Int("concurrency").pipe(
     Flag.withDescription("Work orders that may run at once"),
@@ -44,6 +53,8 @@ const rules = {
 interface Rules {
   readonly dailyUsd: Option.Option<string>
   readonly orderUsd: Option.Option<string>
+  readonly emergencyUsd: Option.Option<string>
+  readonly modelUsd: ReadonlyArray<string>
   readonly concurrency: Option.Option<number>
   readonly timeZone: Option.Option<string>
   readonly mode: Option.Option<ProjectMode>
@@ -57,6 +68,19 @@ const checkOf = (command: string): Check => ({
   timeoutMs: Duration.toMillis(Limits.check)
 })
 
+/** gpt-5=2.50 */
+const modelLimit = Effect.fnUntraced(function* (given: string) {
+  const at = given.lastIndexOf("=")
+  if (at < 1) {
+    return yield* new UserError({
+      problem: `--model-usd: ${given} names no model and amount`,
+      fix: "Write it like gpt-5=2.50"
+    })
+  }
+  const limit = yield* Input.decode(UsdFromDecimal, "--model-usd")(given.slice(at + 1))
+  return [given.slice(0, at), limit] as const
+})
+
 /** The project with the given rules changed. */
 const withRules = Effect.fnUntraced(function* (project: Project, input: Rules) {
   const read = <S extends Schema.Codec<unknown, unknown>, A>(
@@ -68,6 +92,21 @@ const withRules = Effect.fnUntraced(function* (project: Project, input: Rules) {
   return new Project({
     ...project,
     limits: {
+      ...project.limits,
+      ...Input.given(
+        "emergencyUsd",
+        yield* Effect.transposeOption(
+          Option.map(input.emergencyUsd, Input.decode(UsdFromDecimal, "--emergency-usd"))
+        )
+      ),
+      ...(input.modelUsd.length === 0
+        ? {}
+        : {
+            modelDailyUsd: {
+              ...project.limits.modelDailyUsd,
+              ...Object.fromEntries(yield* Effect.forEach(input.modelUsd, modelLimit))
+            }
+          }),
       dailyUsd: yield* read(UsdFromDecimal, "--daily-usd", input.dailyUsd, project.limits.dailyUsd),
       workOrderUsd: yield* read(UsdFromDecimal, "--order-usd", input.orderUsd, project.limits.workOrderUsd)
     },
@@ -150,6 +189,8 @@ const pause = Command.make(
   ({ id }) =>
     change(id, {
       dailyUsd: Option.none(),
+      emergencyUsd: Option.none(),
+      modelUsd: [],
       orderUsd: Option.none(),
       concurrency: Option.none(),
       timeZone: Option.none(),

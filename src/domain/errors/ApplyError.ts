@@ -9,6 +9,7 @@ import {
   RateLimited,
   UnknownPrice,
   everyStep,
+  ledgerReasons,
   remoteReasons
 } from "./Reasons.ts"
 
@@ -134,6 +135,7 @@ export const ApplyReason = Schema.Union([
   ...remoteReasons,
   ...editorReasons,
   BaseBranchMissing,
+  ...ledgerReasons,
   BudgetExceeded,
   UnknownPrice,
   WorktreeFailed,

@@ -10,6 +10,7 @@ import {
   TimedOut,
   UnknownPrice,
   everyStep,
+  ledgerReasons,
   remoteReasons
 } from "./Reasons.ts"
 
@@ -134,6 +135,7 @@ export const GenerationReason = Schema.Union([
   ...remoteReasons,
   ...modelReasons,
   BaseBranchMissing,
+  ...ledgerReasons,
   BudgetExceeded,
   UnknownPrice,
   OutputTruncated,

@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { DateTime, Schema } from "effect"
 import { ProjectId, WorkOrderId } from "../Ids.ts"
 import { Usd, format } from "../Usd.ts"
 import { Evidence } from "./Evidence.ts"
@@ -46,8 +46,47 @@ export class ProjectMissing extends Schema.TaggedError<ProjectMissing>()("Projec
   }
 }
 
+/** The ledger did not answer: nothing may be paid for as long as it is not known what fits. */
+export class LedgerUnavailable extends Schema.TaggedError<LedgerUnavailable>()("LedgerUnavailable", {
+  evidence
+}) {
+  override get message() {
+    return `The ledger cannot be reached (${this.evidence.operation}): ${this.evidence.excerpt}`
+  }
+}
+
+/** The ledger refused, and nothing was changed: the call is wrong, or the reservation is not what the caller believed. */
+export class LedgerConflict extends Schema.TaggedError<LedgerConflict>()("LedgerConflict", {
+  /**
+   * amount: none of micro-dollars; category, work_order: there is no such; reservation: not one of this order, or its
+   * id is taken; settled, cancelled, presumed: it is that already; answer: what the ledger said cannot be read.
+   */
+  problem: Schema.Literals([
+    "amount",
+    "category",
+    "work_order",
+    "reservation",
+    "settled",
+    "cancelled",
+    "presumed",
+    "answer"
+  ]),
+  evidence
+}) {
+  override get message() {
+    return `The ledger refused (${this.evidence.operation}): ${this.evidence.excerpt}`
+  }
+}
+
+const scopes = {
+  work_order: "work order",
+  project_day: "project's day",
+  emergency: "project's emergency ceiling for the day",
+  model_day: "model's day in this project"
+}
+
 export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("BudgetExceeded", {
-  scope: Schema.Literals(["project_day", "work_order"]),
+  scope: Schema.Literals(["project_day", "work_order", "emergency", "model_day"]),
   requested: Usd,
   limit: Usd,
   settled: Usd,
@@ -56,11 +95,16 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("Budget
   resetsAt: Schema.NullOr(Schema.DateTimeUtcFromString)
 }) {
   override get message() {
-    const what = this.scope === "work_order" ? "work order" : "project's day"
+    const resets = this.resetsAt === null ? "" : `; it resets at ${DateTime.formatIso(this.resetsAt)}`
     return (
-      `$${format(this.requested)} does not fit in the ${what}: of $${format(this.limit)}, ` +
-      `$${format(this.settled)} is spent, $${format(this.reserved)} reserved and $${format(this.presumed)} presumed spent`
+      `$${format(this.requested)} does not fit in the ${scopes[this.scope]}: of $${format(this.limit)}, ` +
+      `$${format(this.settled)} is spent, $${format(this.reserved)} reserved and $${format(this.presumed)} presumed spent` +
+      `, so $${format(this.left)} is left${resets}`
     )
+  }
+
+  get left(): Usd {
+    return Usd.make(Math.max(0, this.limit - this.settled - this.reserved - this.presumed))
   }
 }
 
@@ -184,6 +228,9 @@ export class UnexpectedDefect extends Schema.TaggedError<UnexpectedDefect>()("Un
 
 /** What the store can answer instead of doing as asked. */
 export const storeReasons = [StoreUnavailable, StoreConflict] as const
+
+/** What the ledger can answer instead of doing as asked. */
+export const ledgerReasons = [LedgerUnavailable, LedgerConflict] as const
 
 /** What any step can meet, whatever it does. */
 export const everyStep = [

@@ -13,6 +13,7 @@ import {
   RateLimited,
   UnknownPrice,
   everyStep,
+  ledgerReasons,
   remoteReasons
 } from "./Reasons.ts"
 
@@ -61,6 +62,7 @@ export const preflightReasons = [
 export const RoutingReason = Schema.Union([
   ...everyStep,
   ...preflightReasons,
+  ...ledgerReasons,
   BudgetExceeded,
   UnknownPrice,
   ManagerUnreachable,

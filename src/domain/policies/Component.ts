@@ -36,6 +36,8 @@ const rows: Record<Reason["_tag"], Component | "as the operation says"> = {
   TimedOut: "as the operation says",
   UnexpectedDefect: "pipeline",
   BudgetExceeded: "ledger",
+  LedgerUnavailable: "ledger",
+  LedgerConflict: "ledger",
   UnknownPrice: "ledger",
   ManagerUnreachable: "manager",
   ManagerRejected: "manager",

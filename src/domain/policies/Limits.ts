@@ -109,6 +109,18 @@ export const Limits = {
   storeRetryFirst: Duration.millis(50),
   storeRetryLongest: Duration.seconds(2),
 
+  /** A reservation that is not renewed for this long belongs to nobody, and is presumed spent. */
+  reservationLease: Duration.seconds(60),
+  /** How often the lease of a call that is under way is renewed: three times a lease, for an hour. */
+  reservationRenew: Duration.seconds(20),
+  reservationRenewals: 180,
+  /** How often a worker looks for reservations that belong to nobody, and how many it closes at once. */
+  reservationSweep: Duration.seconds(15),
+  reservationSweepMax: 500,
+  /** Callers that reserve at the same moment share one commit: at most so many of them, in so many commits at once. */
+  reservationsTogether: 64,
+  reservationCommits: 2,
+
   /** Embedded PostgreSQL: making the data folder, starting (recovery from a crash included), stopping before it is made to. */
   postgresInit: Duration.minutes(2),
   postgresStart: Duration.minutes(1),

@@ -65,6 +65,22 @@ const rows: Record<Reason["_tag"], Row> = {
     "none",
     "Wait for the reset, or raise the limit: moose project set"
   ),
+  LedgerUnavailable: row(
+    "transient",
+    "platform",
+    "high",
+    true,
+    "none",
+    "Check that the database is up and reachable (moose doctor); nothing is paid for until then."
+  ),
+  LedgerConflict: row(
+    "permanent",
+    "platform",
+    "high",
+    false,
+    "none",
+    "This is a bug, or a row of cost_tracking that was changed by hand: compare it with the excerpt above."
+  ),
   UnknownPrice: row(
     "configuration",
     "configuration",

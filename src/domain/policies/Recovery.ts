@@ -91,7 +91,13 @@ const remote = {
   RepositoryMissing: human
 } as const
 
-const money = { BudgetExceeded: wait, UnknownPrice: human } as const
+const money = {
+  // Until the reset; where the limit has none, somebody is asked to raise it.
+  BudgetExceeded: wait,
+  UnknownPrice: human,
+  LedgerUnavailable: againThenWait,
+  LedgerConflict: human
+} as const
 
 /** What is done about each reason of each step: one row each, and a missing one does not compile. */
 export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: Row } } = {

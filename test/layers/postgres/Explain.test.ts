@@ -88,6 +88,7 @@ const spend = Effect.fnUntraced(function* (order: WorkOrder, call: string, dolla
     run,
     call,
     category: "generating",
+    rule: "first",
     model: "gpt-5",
     amount: Usd.make(dollars * 1_000_000)
   })

@@ -43,6 +43,7 @@ describe("PostgresEngine commits", () => {
                 ...at,
                 call: "generating/1",
                 category: "generating",
+                rule: "first",
                 model: "gpt-5",
                 amount: Usd.make(10)
               })

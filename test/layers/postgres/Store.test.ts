@@ -259,6 +259,7 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
           ...at,
           call: "generating/1",
           category: "generating",
+          rule: "first",
           model: "m",
           amount: Usd.make(9)
         })
@@ -346,6 +347,7 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
             run,
             call: "generating/1",
             category: "generating",
+            rule: "first",
             model: "gpt-5-mini",
             amount: Usd.make(10)
           })
@@ -452,6 +454,7 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
         run,
         call,
         category: "generating",
+        rule: "first",
         model: "gpt-5",
         amount
       })

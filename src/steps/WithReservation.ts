@@ -1,0 +1,93 @@
+import { Effect, Exit, Fiber, Option, Schedule } from "effect"
+import type {
+  LedgerConflict,
+  LedgerUnavailable,
+  StoreConflict,
+  StoreUnavailable
+} from "../domain/errors/Reasons.ts"
+import { Limits } from "../domain/policies/Limits.ts"
+import type { Reservation, SpendCategory, SpendRule, Usage } from "../domain/Spending.ts"
+import type { Usd } from "../domain/Usd.ts"
+import { Budget } from "../services/Budget.ts"
+import { StepJournal } from "../services/StepJournal.ts"
+import type { At } from "./StepContext.ts"
+
+/** One paid call before it is made. */
+export interface Estimate<Reply, Failure> {
+  readonly at: At
+  /** Names the call within the run. */
+  readonly call: string
+  readonly category: typeof SpendCategory.Type
+  readonly model: string
+  readonly rule: SpendRule
+  /** The most that the call can cost. */
+  readonly amount: Usd
+  /** What a reply cost, from the usage in it. */
+  readonly bill: (reply: Reply) => { readonly amount: Usd; readonly usage: Usage }
+  /** Did a call that failed like this surely cost nothing? */
+  readonly surelyUnspent: (failure: Failure) => boolean
+}
+
+/** A reservation that stays open holds money that nobody spends, so closing it is tried for longer than opening it. */
+const patiently = <A, R>(close: Effect.Effect<A, LedgerUnavailable | LedgerConflict, R>) =>
+  Effect.retry(close, {
+    schedule: Schedule.exponential(Limits.storeRetryFirst).pipe(
+      Schedule.upTo({ times: Limits.journalAttempts - 1 })
+    ),
+    while: ({ _tag }) => _tag === "LedgerUnavailable"
+  })
+
+/** Keeps the reservation while the call is under way. If that fails, somebody may presume it; the bill still counts. */
+const renewing = (reservation: Reservation) =>
+  Effect.gen(function* () {
+    const budget = yield* Budget
+    yield* Effect.sleep(Limits.reservationRenew)
+    yield* budget.renew(reservation)
+  }).pipe(
+    Effect.retry({
+      times: Limits.reservationRenewals,
+      while: ({ _tag }) => _tag === "LedgerUnavailable"
+    }),
+    Effect.repeat({ times: Limits.reservationRenewals }),
+    Effect.catch((error) => Effect.logWarning("A reservation could not be renewed", error))
+  )
+
+/**
+ * Makes a paid call within the budget: reserved at its worst case, then settled from the reply's usage in the
+ * commit that keeps the reply. A call that failed and surely cost nothing is cancelled; one whose outcome is
+ * unknown, or that was interrupted after it had begun, counts as spent. Fails with BudgetExceeded before anything
+ * is asked when the worst case does not fit.
+ */
+export const withReservation =
+  <Reply, Failure>(estimate: Estimate<Reply, Failure>) =>
+  <R>(call: Effect.Effect<Reply, Failure, R>) =>
+    Effect.gen(function* () {
+      const budget = yield* Budget
+      const journal = yield* StepJournal
+      const { at, bill, surelyUnspent, call: name, category, model, rule, amount } = estimate
+      let begun = false
+
+      const close = (
+        reservation: Reservation,
+        exit: Exit.Exit<Reply, Failure>
+      ): Effect.Effect<void, LedgerUnavailable | LedgerConflict | StoreUnavailable | StoreConflict> => {
+        if (Exit.isSuccess(exit)) {
+          const fact = { _tag: "CostSettled", reservation: reservation.id, ...bill(exit.value) } as const
+          return journal.append({ ...at, facts: [fact] })
+        }
+        const failure = Exit.findErrorOption(exit)
+        const unspent = !begun || (Option.isSome(failure) && surelyUnspent(failure.value))
+        return patiently(unspent ? budget.cancel(reservation) : budget.presume(reservation))
+      }
+
+      return yield* Effect.acquireUseRelease(
+        budget.reserve({ ...at, call: name, category, model, rule, amount }),
+        (reservation) =>
+          Effect.gen(function* () {
+            const lease = yield* Effect.forkChild(renewing(reservation))
+            begun = true
+            return yield* Effect.ensuring(call, Fiber.interrupt(lease))
+          }),
+        close
+      )
+    })
