@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { createHash, randomUUID } from "node:crypto"
 import { tmpdir } from "node:os"
 import { Effect, FileSystem, Option, Path } from "effect"
 import * as Evidence from "../../../domain/errors/Evidence.ts"
@@ -67,6 +67,9 @@ export const make = Effect.fn("Elsewhere.make")(function* (wanted: string) {
     })
   }
   yield* fs.chmod(folder, openFolder)
-  yield* fs.writeFileString(path.join(folder, origin), wanted)
+  // Whole from the first moment: another process sweeps away what names no place that exists.
+  const whole = path.join(folder, `${origin}-${randomUUID()}`)
+  yield* fs.writeFileString(whole, wanted)
+  yield* fs.rename(whole, path.join(folder, origin))
   return folder
 })
