@@ -55,34 +55,6 @@ select work_order,
        coalesce(sum(reserved_micros) filter (where state = 'presumed'), 0)
 from public.cost_tracking group by work_order;
 
--- What somebody has to know about although no step failed with it, or that a person must decide.
-create table public.escalations (
-  id                 bigint generated always as identity primary key,
-  type               text not null,
-  status             text not null default 'open' check (status in ('open', 'resolved')),
-  work_order         text references public.work_orders (id),
-  -- The same trouble again is the same row, counted.
-  fingerprint        text not null,
-  occurrences        integer not null default 1,
-  context            jsonb not null,
-  resolution_options jsonb not null default '[]',
-  created_at         timestamptz not null default moose.now(),
-  updated_at         timestamptz not null default moose.now()
-);
-
-create unique index escalations_open on public.escalations (fingerprint) where status = 'open';
-create index escalations_by_order on public.escalations (work_order);
-alter table public.escalations enable row level security;
-
-create or replace function moose.escalate(kind text, order_id text, fingerprint text, context jsonb, options jsonb)
-returns void language sql as $$
-  insert into public.escalations as e (type, work_order, fingerprint, context, resolution_options)
-  values (kind, order_id, fingerprint, context, options)
-  on conflict (fingerprint) where status = 'open' do update
-  set occurrences = e.occurrences + 1, context = excluded.context, resolution_options = excluded.resolution_options,
-      updated_at = moose.now()
-$$;
-
 -- Adds to what is counted; any of the three may be negative.
 create or replace function moose.add_spending(c public.cost_tracking, d_settled bigint, d_reserved bigint, d_presumed bigint)
 returns void language plpgsql as $$
@@ -333,9 +305,15 @@ begin
   set state = 'settled', settled_micros = amount, usage = p->'usage', settlement = p->>'settlement', updated_at = moose.now()
   where id = c.id;
   if amount > c.reserved_micros then
-    perform moose.escalate('budget_overrun', c.work_order, 'budget_overrun/' || c.project || '/' || c.model,
-      jsonb_build_object('project', c.project, 'day', c.day, 'model', c.model, 'call', c.call, 'reservation', c.id,
-        'reserved', c.reserved_micros, 'settled', amount), '[]');
+    perform moose.escalate(c.work_order, c.run, jsonb_build_object('type', 'budget_overrun', 'severity', 'high',
+      'fingerprint', 'budget_overrun/' || c.project || '/' || c.model,
+      'context', jsonb_build_object('message', format('a bill of %s micro-dollars is above the %s that were reserved for %s',
+          amount, c.reserved_micros, c.model),
+        'hint', 'The price table is too low, or the provider counts otherwise: correct the prices of ' || c.model || ' (MOOSE_PRICES).',
+        'project', c.project, 'day', c.day, 'model', c.model, 'call', c.call, 'reservation', c.id,
+        'reserved', c.reserved_micros, 'settled', amount),
+      'options', jsonb_build_array(jsonb_build_object('option', 'acknowledge', 'label', 'the prices are corrected',
+        'usd', 0, 'recommended', true))));
   end if;
   return 'null';
 end
@@ -404,8 +382,12 @@ declare
     'amount', f->'amount', 'usage', f->'usage', 'settlement', 'fact'));
 begin
   if problem <> 'null' then
-    perform moose.escalate('unexpected_bill', order_id, 'unexpected_bill/' || (f->>'reservation'),
-      f || problem || jsonb_build_object('run', order_run), '[]');
+    perform moose.escalate(order_id, order_run, jsonb_build_object('type', 'unexpected_bill', 'severity', 'high',
+      'fingerprint', 'unexpected_bill/' || (f->>'reservation'),
+      'context', f || problem || jsonb_build_object('run', order_run,
+        'hint', 'A reply was paid for under a reservation that is closed: correct its row of cost_tracking by hand.'),
+      'options', jsonb_build_array(jsonb_build_object('option', 'acknowledge', 'label', 'the ledger is corrected',
+        'usd', 0, 'recommended', true))));
   end if;
 end
 $$;
@@ -495,7 +477,7 @@ begin
       when 'CostSettled' then
         perform moose.settle_fact(order_id, order_run, f);
       when 'Escalated' then
-        perform moose.escalate(f->>'type', order_id, f->>'fingerprint', f->'context', f->'options');
+        perform moose.escalate(order_id, order_run, f);
       when 'Decided' then
         insert into public.decision_logs (work_order, run, step, choice, reason, data)
         values (order_id, order_run, f->>'step', f->>'choice', f->>'reason', f->'data');
