@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { Failure } from "./errors/Failure.ts"
+import { NewEscalation } from "./Escalation.ts"
 import { Sha } from "./Ids.ts"
 import { Outcome } from "./Outcome.ts"
 import { ResourceKind } from "./Resource.ts"
@@ -103,6 +104,9 @@ export const CostSettled = Schema.TaggedStruct("CostSettled", {
   usage: Usage
 })
 
+/** Somebody has to know of it, or to decide. One like it that is open already is joined. */
+export const Escalated = Schema.TaggedStruct("Escalated", NewEscalation.fields)
+
 /** A choice between alternatives, kept so that it can be judged later. */
 export const Decided = Schema.TaggedStruct("Decided", {
   step: StepLabel,
@@ -128,6 +132,7 @@ export const Fact = Schema.Union([
   ResourcePreserved,
   PullRequestOpened,
   CostSettled,
+  Escalated,
   Decided,
   OutcomeRecorded
 ])

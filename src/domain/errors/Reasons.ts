@@ -226,6 +226,34 @@ export class UnexpectedDefect extends Schema.TaggedError<UnexpectedDefect>()("Un
   }
 }
 
+export class EscalationMissing extends Schema.TaggedError<EscalationMissing>()("EscalationMissing", {
+  id: Schema.Int
+}) {
+  override get message() {
+    return `There is no escalation ${this.id}`
+  }
+}
+
+/** Nobody took in the notice of an escalation, and trying again may help. */
+export class ClientManagerUnavailable extends Schema.TaggedError<ClientManagerUnavailable>()(
+  "ClientManagerUnavailable",
+  { evidence }
+) {
+  override get message() {
+    return `The client manager cannot be reached: ${this.evidence.excerpt}`
+  }
+}
+
+/** The client manager does not take in such a notice: its address, its credentials or its version are wrong. */
+export class ClientManagerRejected extends Schema.TaggedError<ClientManagerRejected>()(
+  "ClientManagerRejected",
+  { evidence }
+) {
+  override get message() {
+    return `The client manager refuses the notice: ${this.evidence.excerpt}`
+  }
+}
+
 /** What the store can answer instead of doing as asked. */
 export const storeReasons = [StoreUnavailable, StoreConflict] as const
 

@@ -121,6 +121,29 @@ export const Limits = {
   reservationsTogether: 64,
   reservationCommits: 2,
 
+  /** Escalations: how often notices that are due are looked for, how many are taken at once, and for how long. */
+  noticePoll: Duration.seconds(2),
+  noticesTogether: 20,
+  noticeHold: Duration.seconds(60),
+  /** One call of the client manager, and the waits before it is called again. After them the order's own status has to do. */
+  clientManagerCall: Duration.seconds(5),
+  clientManagerDelays: [Duration.seconds(1), Duration.seconds(2), Duration.seconds(4)],
+  clientManagerReplyBytesMax: 64 * 1024,
+  /** How long somebody has to answer, by severity; each reminder doubles it. */
+  acknowledge: {
+    critical: Duration.minutes(15),
+    high: Duration.hours(1),
+    medium: Duration.hours(8),
+    low: Duration.hours(24)
+  },
+  remindersMax: 3,
+  /** How many of an escalation's orders its card shows, and how many escalations are listed. */
+  escalationOrdersMax: 20,
+  escalationsListMax: 100,
+  /** Escalations that could not be stored wait in a file, at most so many of at most so many characters. */
+  spooledMax: 10_000,
+  spooledCharactersMax: 64 * 1024,
+
   /** Embedded PostgreSQL: making the data folder, starting (recovery from a crash included), stopping before it is made to. */
   postgresInit: Duration.minutes(2),
   postgresStart: Duration.minutes(1),
