@@ -112,12 +112,12 @@ const evidenceOf = (call: Call, answer: Answer, waitMs?: number) =>
     operation: call.operation,
     excerpt: excerptOf(answer),
     httpStatus: answer.status,
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }),
     ...conditionOf(classifier, call.operation, {
       status: answer.status,
       headers: answer.headers,
       body: typeof answer.data === "string" ? answer.data : JSON.stringify(answer.data)
-    })
+    }),
+    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs })
   })
 
 /** An answer that is not the one hoped for, by its status, its headers and the structure of its body. */

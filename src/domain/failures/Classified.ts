@@ -37,10 +37,14 @@ export const Classified = Schema.Struct({
   ...Meaning.fields,
   retryAfterMs: Schema.NullOr(Schema.Int)
 })
-export type Classified = typeof Classified.Type
+export type Classified<Tag extends string = string> = typeof Classified.Type & { readonly tag: Tag }
 
 /** What follows from a conclusion. `writes`: can the operation change anything at all? */
-export const derive = (row: ConditionRow, conclusion: Conclusion, writes: boolean): Classified => {
+export const derive = <Tag extends string>(
+  row: ConditionRow,
+  conclusion: Conclusion<Tag>,
+  writes: boolean
+): Classified<Tag> => {
   const sideEffect =
     conclusion.reach === "happened"
       ? "certain"
@@ -63,39 +67,38 @@ export const derive = (row: ConditionRow, conclusion: Conclusion, writes: boolea
 }
 
 /** One thing to look for. The first rule that fires decides, so rules go from structure to text, and from narrow to wide. */
-export interface Rule<Input, Tag extends string = string> {
+export interface Rule<Input, Tag extends string> {
   /** Unique within its system; shown with the figures, so that a rule for a single case is seen. */
   readonly id: string
   readonly when: (input: Input, operation: string) => Conclusion<Tag> | undefined
 }
 
 /** A system's way from raw evidence to what follows from it. */
-export interface Classifier<Input> {
+export interface Classifier<Input, Tag extends string> {
   readonly system: System
   /** Decodes the raw evidence; anything may be missing. */
   readonly input: Schema.Codec<Input, unknown>
-  readonly conditions: Readonly<Record<string, ConditionRow>>
-  readonly rules: ReadonlyArray<Rule<Input>>
+  readonly conditions: Readonly<Record<Tag, ConditionRow>>
+  readonly rules: ReadonlyArray<Rule<Input, Tag>>
   /** Unknown operations write: the cautious answer. */
   readonly writes: (operation: string, input: Input) => boolean
 }
 
 /** The first rule that fires, and what follows; what no rule knows is Unrecognised, and may have happened. */
-export const classify = <Input>(
-  classifier: Classifier<Input>,
+export const classify = <Input, Tag extends string>(
+  classifier: Classifier<Input, Tag>,
   operation: string,
   input: Input
-): Classified & { readonly rule: string | null } => {
+): Classified<Tag | "Unrecognised"> & { readonly rule: string | null } => {
   const writes = classifier.writes(operation, input)
-  for (const rule of classifier.rules) {
-    const conclusion = rule.when(input, operation)
-    const row = conclusion === undefined ? undefined : classifier.conditions[conclusion.tag]
-    if (conclusion !== undefined && row !== undefined) {
-      return { ...derive(row, conclusion, writes), rule: rule.id }
-    }
+  for (const { id, when } of classifier.rules) {
+    const conclusion = when(input, operation)
+    if (conclusion !== undefined)
+      return { ...derive(classifier.conditions[conclusion.tag], conclusion, writes), rule: id }
   }
-  return {
-    ...derive(sharedConditions.Unrecognised, { tag: "Unrecognised", reach: "unknown" }, writes),
-    rule: null
-  }
+  return { ...unrecognised(writes), rule: null }
 }
+
+/** What follows from evidence that says nothing. */
+export const unrecognised = (writes: boolean): Classified<"Unrecognised"> =>
+  derive(sharedConditions.Unrecognised, { tag: "Unrecognised", reach: "unknown" }, writes)

@@ -4,9 +4,8 @@ import {
   type Classifier,
   type System,
   classify,
-  derive
+  unrecognised
 } from "../../domain/failures/Classified.ts"
-import { sharedConditions } from "../../domain/failures/Condition.ts"
 import { classifier as aider } from "./Aider.ts"
 import { classifier as anthropic } from "./Anthropic.ts"
 import { classifier as gh } from "./Gh.ts"
@@ -25,7 +24,7 @@ export type Classification = Classified & { readonly rule: string | null }
 
 type Read = (operation: string, input: unknown) => Result.Result<Classification, Schema.SchemaError>
 
-const read = <Input>(classifier: Classifier<Input>): Read => {
+const read = <Input, Tag extends string>(classifier: Classifier<Input, Tag>): Read => {
   const decode = Schema.decodeUnknownResult(classifier.input)
   return (operation, input) =>
     Result.map(decode(input), (evidence) => classify(classifier, operation, evidence))
@@ -47,11 +46,6 @@ const reads: Record<System, Read> = {
 export const classifyEvidence = (system: System, operation: string, input: unknown) =>
   reads[system](operation, input)
 
-const unreadable: Classification = {
-  ...derive(sharedConditions.Unrecognised, { tag: "Unrecognised", reach: "unknown" }, true),
-  rule: null
-}
-
 /** The same for whatever it is given: evidence that cannot even be read is Unrecognised, and may have happened. */
 export const classifyAny = (system: System, operation: string, input: unknown): Classification =>
-  Result.getOrElse(classifyEvidence(system, operation, input), () => unreadable)
+  Result.getOrElse(classifyEvidence(system, operation, input), () => ({ ...unrecognised(true), rule: null }))

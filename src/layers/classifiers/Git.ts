@@ -39,4 +39,4 @@ export const rules: ReadonlyArray<Rule<Ended, Tag>> = [
 ]
 
 /** Failures of git commands. */
-export const classifier: Classifier<Ended> = { system: "git", input: Ended, conditions, rules, writes }
+export const classifier: Classifier<Ended, Tag> = { system: "git", input: Ended, conditions, rules, writes }

@@ -1,6 +1,6 @@
 import type { Classifier } from "../../domain/failures/Classified.ts"
 import { answerRules, slipRule } from "./node/Answers.ts"
-import { conditions } from "./node/Conditions.ts"
+import { type Tag, conditions } from "./node/Conditions.ts"
 import { machineRules, processRules } from "./node/Machine.ts"
 import { networkRules } from "./node/Network.ts"
 import { type Thrown, ThrownFromUnknown } from "./node/Thrown.ts"
@@ -14,7 +14,7 @@ export const reads = (operation: string): boolean =>
   readMethod.test(operation) || readCall.test(operation.trim())
 
 /** Reads what Node, libuv, undici and OpenSSL throw, and what child processes leave behind. */
-export const classifier: Classifier<Thrown> = {
+export const classifier: Classifier<Thrown, Tag> = {
   system: "node",
   input: ThrownFromUnknown,
   conditions,

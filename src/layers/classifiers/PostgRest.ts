@@ -2,15 +2,16 @@ import type { Classifier, Rule } from "../../domain/failures/Classified.ts"
 import type { Answer } from "./http/Answer.ts"
 import { waitMs } from "./http/Wait.ts"
 import { answerRules } from "./node/Answers.ts"
+import type { Tag as NodeTag } from "./node/Conditions.ts"
 import { networkRules } from "./node/Network.ts"
 import type { Thrown } from "./node/Thrown.ts"
 import { codeRules } from "./postgrest/Codes.ts"
-import { conditions } from "./postgrest/Conditions.ts"
+import { type Tag, conditions } from "./postgrest/Conditions.ts"
 import { reads, replyRules } from "./postgrest/Replies.ts"
 import { type Reply, ReplyFromUnknown } from "./postgrest/Reply.ts"
 
 /** The network's own rules, where there was no answer. */
-const withoutAnswer = (rule: Rule<Thrown>): Rule<Reply> => ({
+const withoutAnswer = (rule: Rule<Thrown, NodeTag>): Rule<Reply, Tag> => ({
   id: rule.id,
   when: (reply, operation) => (reply.status === null ? rule.when(reply.thrown, operation) : undefined)
 })
@@ -28,7 +29,7 @@ const nothing: Answer = {
 }
 
 /** Any answer may ask to wait, PostgREST's own while it connects again as well as a gateway's. */
-const withWait = ({ id, when }: Rule<Reply>): Rule<Reply> => ({
+const withWait = ({ id, when }: Rule<Reply, Tag>): Rule<Reply, Tag> => ({
   id,
   when: (reply, operation) => {
     const conclusion = when(reply, operation)
@@ -37,7 +38,7 @@ const withWait = ({ id, when }: Rule<Reply>): Rule<Reply> => ({
 })
 
 /** Reads what PostgREST, PostgreSQL behind it, a gateway before it, and supabase-js say: code, then status, then words. */
-export const classifier: Classifier<Reply> = {
+export const classifier: Classifier<Reply, Tag> = {
   system: "postgrest",
   input: ReplyFromUnknown,
   conditions,

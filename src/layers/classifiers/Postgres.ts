@@ -1,8 +1,9 @@
 import type { Classifier, Rule } from "../../domain/failures/Classified.ts"
+import type { Tag as NodeTag } from "./node/Conditions.ts"
 import { networkRules } from "./node/Network.ts"
 import type { Thrown } from "./node/Thrown.ts"
 import { driverRules, poolerRules } from "./postgres/Client.ts"
-import { conditions } from "./postgres/Conditions.ts"
+import { type Tag, conditions } from "./postgres/Conditions.ts"
 import { EvidenceFromUnknown, type PostgresEvidence } from "./postgres/Evidence.ts"
 import { isCommit, readsOnly } from "./postgres/Operations.ts"
 import { programRules } from "./postgres/Programs.ts"
@@ -12,7 +13,7 @@ import { serverRules } from "./postgres/Server.ts"
 const reading = "read"
 
 /** The network's own rules, where neither the server nor a program said anything. */
-const overTheNetwork = (rule: Rule<Thrown>): Rule<PostgresEvidence> => ({
+const overTheNetwork = (rule: Rule<Thrown, NodeTag>): Rule<PostgresEvidence, Tag> => ({
   id: rule.id,
   when: (evidence, operation) => {
     if (evidence.sqlstate !== "" || evidence.program !== null) return undefined
@@ -27,7 +28,7 @@ const overTheNetwork = (rule: Rule<Thrown>): Rule<PostgresEvidence> => ({
 })
 
 /** Reads what PostgreSQL and what stands before it say: SQLSTATE, command tag, exit code; then a driver's or a pooler's words. */
-export const classifier: Classifier<PostgresEvidence> = {
+export const classifier: Classifier<PostgresEvidence, Tag> = {
   system: "postgres",
   input: EvidenceFromUnknown,
   conditions,

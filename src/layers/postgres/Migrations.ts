@@ -6,6 +6,7 @@ import { StoreUnavailable } from "../../domain/errors/Reasons.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { packageRoot } from "../PackageRoot.ts"
 import { type Migration, MigrationFailed, read, refused } from "./MigrationFiles.ts"
+import { met } from "./StoreFailures.ts"
 import type { SqlStatement } from "./SqlStatements.ts"
 
 export { MigrationFailed }
@@ -22,31 +23,34 @@ const ServerError = Schema.Struct({
 })
 const readServerError = Schema.decodeUnknownOption(ServerError)
 
-const evidenceOf = (operation: string, error: SqlError) =>
-  Option.match(readServerError(error.reason.cause), {
+const evidenceOf = (operation: string, error: SqlError) => {
+  const { evidence } = met(error.reason.cause)
+  return Option.match(readServerError(error.reason.cause), {
     onNone: () =>
-      Evidence.make({ operation, excerpt: `${error.message}: ${String(error.reason.cause)}`, cause: error }),
+      Evidence.make({
+        operation,
+        excerpt: `${error.message}: ${String(error.reason.cause)}`,
+        cause: error,
+        ...evidence
+      }),
     onSome: ({ code, message, detail, hint, where }) =>
       Evidence.make({
         operation,
         excerpt: [message, detail, hint, where].filter((part) => part !== undefined).join(". "),
         sqlState: code,
-        cause: error
+        cause: error,
+        ...evidence
       })
   })
-
-/** Connection trouble and a server that is shutting down or starting: not the file's fault. */
-const isUnavailable = (error: SqlError) =>
-  error.reason._tag === "ConnectionError" ||
-  error.reason._tag === "AuthenticationError" ||
-  Option.exists(readServerError(error.reason.cause), ({ code }) => /^(53|57P)/.test(code))
+}
 
 const unavailable = (operation: string) => (error: SqlError) =>
   new StoreUnavailable({ evidence: evidenceOf(operation, error) })
 
+/** A database that is away is not the file's fault. */
 const failure = (file: string, statement: number | null, line: number | null, operation: string) => {
   return (error: SqlError) =>
-    isUnavailable(error)
+    met(error.reason.cause).standing === "away"
       ? unavailable(operation)(error)
       : new MigrationFailed({ file, statement, line, evidence: evidenceOf(operation, error) })
 }

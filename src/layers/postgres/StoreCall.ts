@@ -3,9 +3,8 @@ import { Context, Effect, Layer, Option, Schedule, Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Evidence from "../../domain/errors/Evidence.ts"
 import { StoreConflict, StoreUnavailable } from "../../domain/errors/Reasons.ts"
-import { conditionOf } from "../classifiers/Condition.ts"
-import { classifier } from "../classifiers/Postgres.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
+import { met, storeReason } from "./StoreFailures.ts"
 
 /** The row that was asked for does not exist. Callers that have a name for it translate this one. */
 export class StoreMissing extends Schema.TaggedError<StoreMissing>()("StoreMissing", {
@@ -40,35 +39,24 @@ export const storeRetrySchedule = (attempts: number) =>
 const ServerError = Schema.Struct({ code: Schema.String, message: Schema.String })
 const readServerError = Schema.decodeUnknownOption(ServerError)
 
-/** Connection trouble, a server that starts or stops, too many connections, and lock or serialization losses. */
-const passes = /^(08|53|57P|40)|^55P03$|^57014$/
+/** Refusals of our own functions, which no classifier knows better: MO404, MO409. */
+const ours = /^MO/
 
-const classify = (name: string, error: SqlError): StoreFailure => {
+const translate = (name: string, error: SqlError): StoreFailure => {
   const operation = `moose.${name}`
-  const server = readServerError(error.reason.cause)
-  if (Option.isNone(server)) {
-    return new StoreUnavailable({
-      evidence: Evidence.make({
-        operation,
-        excerpt: `${error.message}: ${String(error.reason.cause)}`,
-        ...conditionOf(classifier, "query", error.reason.cause)
-      })
-    })
-  }
-  const { code, message } = server.value
+  const { cause } = error.reason
+  const server = Option.getOrUndefined(readServerError(cause))
   const evidence = Evidence.make({
     operation,
-    excerpt: message,
-    sqlState: code,
-    // Our own codes are refusals of ours, which no classifier knows better.
-    ...(code.startsWith("MO") ? {} : conditionOf(classifier, "query", error.reason.cause))
+    excerpt: server?.message ?? `${error.message}: ${String(cause)}`,
+    ...(server === undefined ? {} : { sqlState: server.code })
   })
-  if (code === "MO404") return new StoreMissing({ what: message })
-  if (passes.test(code) || error.reason._tag === "ConnectionError") return new StoreUnavailable({ evidence })
-  return new StoreConflict({
-    conflict: code === "MO409" ? message : `The database refused ${operation}: ${message}`,
-    evidence
-  })
+  if (server?.code === "MO404") return new StoreMissing({ what: server.message })
+  if (server !== undefined && ours.test(server.code)) {
+    return new StoreConflict({ conflict: server.message, evidence })
+  }
+  const found = met(cause)
+  return storeReason(operation, found.standing, { ...evidence, ...found.evidence })
 }
 
 /** Calls over PostgreSQL's wire protocol. */
@@ -79,7 +67,7 @@ export const layerPg = Layer.effect(
     const call = Effect.fn("StoreCall.call")((name: string, input: unknown) =>
       sql<{ result: unknown }>`select ${sql.literal(`moose.${name}`)}(${sql.json(input)}) as result`.pipe(
         Effect.map((rows) => rows[0]?.result),
-        Effect.mapError((error) => classify(name, error)),
+        Effect.mapError((error) => translate(name, error)),
         // A connection may be gone without either end having noticed.
         Effect.timeoutOrElse({
           duration: Limits.storeCall,

@@ -55,8 +55,8 @@ export interface Labelled extends Omit<Row, "input"> {
   readonly input: unknown
 }
 
-export interface Suite {
-  readonly classifier: Classifier<Ended>
+export interface Suite<Tag extends string> {
+  readonly classifier: Classifier<Ended, Tag>
   /** Labelled before any rule saw them. */
   readonly cases: ReadonlyArray<Labelled & { readonly dangerous?: boolean }>
   readonly disagreements: ReadonlyArray<{ readonly id: string; readonly why: string }>
@@ -66,7 +66,13 @@ export interface Suite {
 }
 
 /** What every classifier of commands has to keep. */
-export const suite = ({ classifier, cases, disagreements, lookAlikes, notThese = [] }: Suite) => {
+export const suite = <Tag extends string>({
+  classifier,
+  cases,
+  disagreements,
+  lookAlikes,
+  notThese = []
+}: Suite<Tag>) => {
   const decode = Schema.decodeUnknownSync(classifier.input)
   const of = (operation: string, input: unknown) => classify(classifier, operation, decode(input))
   const rows = linesOf("failure-atlas.jsonl")

@@ -45,15 +45,20 @@ const ways: ReadonlyArray<Perturbation> = [
 ]
 const seeds = Array.from({ length: 8 }, (_, index) => index)
 
-export interface Suite<Input> {
-  readonly classifier: Classifier<Input>
+export interface Suite<Input, Tag extends string> {
+  readonly classifier: Classifier<Input, Tag>
   readonly cases: ReadonlyArray<Case>
   readonly disagreements: ReadonlyArray<{ readonly id: string; readonly why: string }>
   readonly lookAlikes: ReadonlyArray<string>
 }
 
 /** What every classifier of HTTP answers has to keep. */
-export const suite = <Input>({ classifier, cases, disagreements, lookAlikes }: Suite<Input>) => {
+export const suite = <Input, Tag extends string>({
+  classifier,
+  cases,
+  disagreements,
+  lookAlikes
+}: Suite<Input, Tag>) => {
   const decode = Schema.decodeUnknownSync(classifier.input)
   const of = (operation: string, input: unknown) => classify(classifier, operation, decode(input))
   const rows = atlas.filter(

@@ -50,8 +50,8 @@ const rewritten = (value: unknown, seed: number): unknown => {
 }
 
 /** Fails with the cases, the atlas's and others, whose meaning changed when they were written differently. */
-export const assertSameWhenRewritten = <Input>(
-  classifier: Classifier<Input>,
+export const assertSameWhenRewritten = <Input, Tag extends string>(
+  classifier: Classifier<Input, Tag>,
   cases: ReadonlyArray<Pick<Case, "id" | "operation" | "input">>
 ): void => {
   const decode = Schema.decodeUnknownSync(classifier.input)

@@ -1,9 +1,10 @@
 import type { Conclusion, Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import { ruleOf } from "./Kind.ts"
 import type { Link, Thrown } from "./Thrown.ts"
 
 /** Clients that throw on a bad status: what it says of itself, when nothing else is known of the other side. */
-const statusRule = (id: string, statuses: RegExp, conclusion: Conclusion): Rule<Thrown> => ({
+const statusRule = (id: string, statuses: RegExp, conclusion: Conclusion<Tag>): Rule<Thrown, Tag> => ({
   id,
   when: ({ attempts }) => {
     const has = ({ status }: Link) => status !== null && statuses.test(String(status))
@@ -16,7 +17,7 @@ const statusRule = (id: string, statuses: RegExp, conclusion: Conclusion): Rule<
 })
 
 /** An answer came, and could not be used. Whatever was asked for may have been done. */
-export const answerRules: ReadonlyArray<Rule<Thrown>> = [
+export const answerRules: ReadonlyArray<Rule<Thrown, Tag>> = [
   statusRule("node.status.rate", /^429$/, { tag: "RateLimited", reach: "refused" }),
   statusRule("node.status.credentials", /^(401|407)$/, { tag: "AuthenticationFailed", reach: "refused" }),
   statusRule("node.status.forbidden", /^(403|451)$/, { tag: "PermissionDenied", reach: "refused" }),
@@ -69,7 +70,7 @@ export const answerRules: ReadonlyArray<Rule<Thrown>> = [
 ]
 
 /** A mistake in our own code. It may come after the real work was done. */
-export const slipRule: Rule<Thrown> = {
+export const slipRule: Rule<Thrown, Tag> = {
   id: "node.slip",
   when: ({ attempts }) =>
     attempts.some((chain) =>

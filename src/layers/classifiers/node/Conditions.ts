@@ -145,3 +145,4 @@ const own = {
 
 /** Conditions of programs on this machine and of calls over the network. */
 export const conditions = { ...sharedConditions, ...own }
+export type Tag = keyof typeof conditions

@@ -1,4 +1,5 @@
 import type { Conclusion, Reach, Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import type { Link, Thrown } from "./Thrown.ts"
 
 /** What some error in a chain looks like: its code, or its name, or its words. */
@@ -14,7 +15,7 @@ export interface Look {
 export interface Kind {
   readonly id: string
   readonly looks: ReadonlyArray<Look>
-  readonly tag: string
+  readonly tag: Tag
   readonly reach: Reach
   readonly but?: Conclusion["but"]
 }
@@ -40,10 +41,10 @@ export const isOf = (kind: Kind, { attempts }: Thrown): boolean =>
     : attempts.some((chain) => looksLike(kind, chain))
 
 /** What a kind means, without how it looks. */
-export const conclude = ({ tag, reach, but }: Kind): Conclusion => ({ tag, reach, but })
+export const conclude = ({ tag, reach, but }: Kind): Conclusion<Tag> => ({ tag, reach, but })
 
 /** The rule that looks for one kind. */
-export const ruleOf = (kind: Kind): Rule<Thrown> => ({
+export const ruleOf = (kind: Kind): Rule<Thrown, Tag> => ({
   id: kind.id,
   when: (thrown) => (isOf(kind, thrown) ? conclude(kind) : undefined)
 })

@@ -1,4 +1,5 @@
 import type { Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import { type Kind, ruleOf } from "./Kind.ts"
 import type { Link, Thrown } from "./Thrown.ts"
 
@@ -6,7 +7,7 @@ const aboutAnyLink = ({ attempts }: Thrown, is: (link: Link) => boolean): Link |
   attempts.flat().find(is)
 
 /** A child process that ran, or did not start. */
-export const processRules: ReadonlyArray<Rule<Thrown>> = [
+export const processRules: ReadonlyArray<Rule<Thrown, Tag>> = [
   ruleOf({
     id: "node.output.too-large",
     tag: "OutputTooLarge",
@@ -79,7 +80,7 @@ const piecemealOperation = /^(?:fs\.)?(rm|cp|remove|copy|move|write|append|trunc
 
 interface FileKind {
   readonly id: string
-  readonly tag: string
+  readonly tag: Tag
   readonly codes: RegExp
 }
 
@@ -99,7 +100,7 @@ const files: ReadonlyArray<FileKind> = [
   }
 ]
 
-const fileRule = ({ id, tag, codes }: FileKind): Rule<Thrown> => ({
+const fileRule = ({ id, tag, codes }: FileKind): Rule<Thrown, Tag> => ({
   id,
   when: (thrown, operation) => {
     const links = thrown.attempts.map((chain) => chain.find(({ code }) => codes.test(code)))
@@ -115,7 +116,7 @@ const fileRule = ({ id, tag, codes }: FileKind): Rule<Thrown> => ({
 })
 
 /** Files, ports, modules, memory: what the machine refuses. */
-export const machineRules: ReadonlyArray<Rule<Thrown>> = [
+export const machineRules: ReadonlyArray<Rule<Thrown, Tag>> = [
   ruleOf({
     id: "node.listen.taken",
     tag: "CannotListen",

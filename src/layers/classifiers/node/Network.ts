@@ -1,4 +1,5 @@
 import type { Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import { conclude, isOf, type Kind, looksLike, ruleOf } from "./Kind.ts"
 import type { Thrown } from "./Thrown.ts"
 
@@ -191,7 +192,7 @@ const everyAttemptNeverSent = ({ attempts }: Thrown): Kind | undefined => {
   return kinds.find((kind) => kind?.but?.retryable === false || kind?.tag === "TlsFailure") ?? kinds[0]
 }
 
-const mixed: Rule<Thrown> = {
+const mixed: Rule<Thrown, Tag> = {
   id: "node.connect.mixed",
   when: (thrown) => {
     const kind = everyAttemptNeverSent(thrown)
@@ -201,7 +202,7 @@ const mixed: Rule<Thrown> = {
 
 /** Of something that changes nothing, not knowing whether it happened is only a delay. */
 const unlessReading =
-  (kind: Kind, reads: (operation: string, thrown: Thrown) => boolean): Rule<Thrown>["when"] =>
+  (kind: Kind, reads: (operation: string, thrown: Thrown) => boolean): Rule<Thrown, Tag>["when"] =>
   (thrown, operation) => {
     if (!isOf(kind, thrown)) return undefined
     return kind.tag === "OutcomeUnknown" && reads(operation, thrown)
@@ -212,7 +213,7 @@ const unlessReading =
 /** How a call over the network may fail, whoever made it. `reads`: it can change nothing. */
 export const networkRules = (
   reads: (operation: string, thrown: Thrown) => boolean
-): ReadonlyArray<Rule<Thrown>> => [
+): ReadonlyArray<Rule<Thrown, Tag>> => [
   ruleOf(truncated),
   { id: silence.id, when: unlessReading(silence, reads) },
   ...neverSent.map(ruleOf),

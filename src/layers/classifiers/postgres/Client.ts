@@ -1,10 +1,11 @@
 import type { Conclusion, Reach, Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import type { PostgresEvidence } from "./Evidence.ts"
 import { isCommit, readsOnly } from "./Operations.ts"
 
 interface Words {
   readonly id: string
-  readonly tag: string
+  readonly tag: Tag
   readonly reach: Reach
   readonly words: RegExp
   /** Codes that postgres.js makes up. */
@@ -123,7 +124,7 @@ const anyCode = ({ thrown }: PostgresEvidence, codes: RegExp | undefined): boole
 const anyMessage = ({ thrown, message }: PostgresEvidence, words: RegExp): boolean =>
   words.test(message) || thrown.attempts.some((chain) => chain.some((link) => words.test(link.message)))
 
-const concludeLost = (evidence: PostgresEvidence, operation: string, tag: string): Conclusion => {
+const concludeLost = (evidence: PostgresEvidence, operation: string, tag: Tag): Conclusion<Tag> => {
   if (isCommit(operation, evidence.statement)) return { tag: "OutcomeUnknown", reach: "unknown" }
   // The server told us why, so it is known to pass; whether the statement was done is not.
   return evidence.notice === "57P02" || evidence.notice === "57P01"
@@ -131,7 +132,7 @@ const concludeLost = (evidence: PostgresEvidence, operation: string, tag: string
     : { tag, reach: "unknown" }
 }
 
-const rule = ({ id, tag, reach, words, codes }: Words): Rule<PostgresEvidence> => ({
+const rule = ({ id, tag, reach, words, codes }: Words): Rule<PostgresEvidence, Tag> => ({
   id,
   when: (evidence, operation) => {
     if (!anyMessage(evidence, words) && !anyCode(evidence, codes)) return undefined
@@ -145,16 +146,18 @@ const rule = ({ id, tag, reach, words, codes }: Words): Rule<PostgresEvidence> =
 })
 
 /** Poolers borrow a SQLSTATE that means something else, so their words go before it. */
-export const poolerRules: ReadonlyArray<Rule<PostgresEvidence>> = pooler.map(rule).map(({ id, when }) => ({
-  id,
-  when: (evidence, operation) =>
-    evidence.program === null && /^(|XX000|08P01|28P01|28000|58000)$/.test(evidence.sqlstate)
-      ? when(evidence, operation)
-      : undefined
-}))
+export const poolerRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = pooler
+  .map(rule)
+  .map(({ id, when }) => ({
+    id,
+    when: (evidence, operation) =>
+      evidence.program === null && /^(|XX000|08P01|28P01|28000|58000)$/.test(evidence.sqlstate)
+        ? when(evidence, operation)
+        : undefined
+  }))
 
 /** What drivers say of themselves, without a SQLSTATE. */
-export const driverRules: ReadonlyArray<Rule<PostgresEvidence>> = [...neverSent, ...inFlight]
+export const driverRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = [...neverSent, ...inFlight]
   .map(rule)
   .map(({ id, when }) => ({
     id,

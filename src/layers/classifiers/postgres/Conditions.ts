@@ -242,3 +242,4 @@ export const conditions = {
   ...content,
   ...setup
 } satisfies Record<string, ConditionRow>
+export type Tag = keyof typeof conditions

@@ -1,4 +1,5 @@
 import type { Conclusion, Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import type { PostgresEvidence } from "./Evidence.ts"
 
 type Program = NonNullable<PostgresEvidence["program"]>
@@ -9,7 +10,7 @@ const complaint =
 
 interface Refusal {
   readonly id: string
-  readonly tag: string
+  readonly tag: Tag
   readonly words: RegExp
   readonly but?: Conclusion["but"]
 }
@@ -72,7 +73,7 @@ const startRefusals: ReadonlyArray<Refusal> = [
 
 const refusal =
   (isFor: (program: Program) => boolean) =>
-  ({ id, tag, words, but }: Refusal): Rule<PostgresEvidence> => ({
+  ({ id, tag, words, but }: Refusal): Rule<PostgresEvidence, Tag> => ({
     id,
     when: ({ program }) =>
       program !== null && isFor(program) && words.test(program.stderr)
@@ -82,8 +83,8 @@ const refusal =
 
 const of = (
   id: string,
-  when: (program: Program, operation: string) => Conclusion | undefined
-): Rule<PostgresEvidence> => ({
+  when: (program: Program, operation: string) => Conclusion<Tag> | undefined
+): Rule<PostgresEvidence, Tag> => ({
   id,
   when: ({ program }, operation) => (program === null ? undefined : when(program, operation))
 })
@@ -97,7 +98,7 @@ const connecting = ({ exitCode, signal, stdout, stderr }: Program): boolean =>
   !/^psql:\S+:\d+:/m.test(stderr)
 
 /** psql and the server's own programs: how they ended first, and what they printed after that. */
-export const programRules: ReadonlyArray<Rule<PostgresEvidence>> = [
+export const programRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = [
   of("program.missing", ({ exitCode, stderr }) =>
     exitCode === 127 && !/^psql:/m.test(stderr) ? { tag: "ToolMissing", reach: "refused" } : undefined
   ),

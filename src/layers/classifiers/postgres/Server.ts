@@ -1,4 +1,5 @@
 import type { Conclusion, Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import type { PostgresEvidence } from "./Evidence.ts"
 import { isCommit, leavesTraces } from "./Operations.ts"
 import { conclusionOf, stateRowOf, stateRows } from "./SqlState.ts"
@@ -11,7 +12,7 @@ const endsConnection = /^(08|57P0[12])/
 const beforeRunning = /^(0A|25|26|28|3D|42)/
 
 /** The server said something; which rows apply depends on what it was asked. */
-const aroundIt = (evidence: PostgresEvidence, operation: string): Conclusion | undefined => {
+const aroundIt = (evidence: PostgresEvidence, operation: string): Conclusion<Tag> | undefined => {
   const { sqlstate, statement } = evidence
   if (endsConnection.test(sqlstate) && isCommit(operation, statement))
     return { tag: "OutcomeUnknown", reach: "unknown" }
@@ -27,7 +28,7 @@ const becameRollback = ({ command, statement, message }: PostgresEvidence, opera
   /\bCOMMIT rolled back an aborted transaction\b/.test(message)
 
 /** What the server itself says: SQLSTATE before words, since it is never translated. */
-export const serverRules: ReadonlyArray<Rule<PostgresEvidence>> = [
+export const serverRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = [
   {
     id: "postgres.commit.became-rollback",
     when: (evidence, operation) =>

@@ -1,4 +1,5 @@
 import type { Conclusion, Reach } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 
 /** What the server said, whoever passed it on. */
 export interface ServerError {
@@ -13,7 +14,7 @@ export interface ServerError {
 export interface StateRow {
   readonly id: string
   readonly states: RegExp
-  readonly tag: string
+  readonly tag: Tag
   readonly reach?: Reach
   readonly also?: (error: ServerError) => boolean
   readonly but?: Conclusion["but"]
@@ -107,7 +108,7 @@ export const stateRowOf = (error: ServerError): StateRow | undefined =>
   stateRows.find(({ states, also }) => states.test(error.sqlstate) && (also?.(error) ?? true))
 
 /** What a row means: nothing was reached, unless it says otherwise. */
-export const conclusionOf = ({ tag, reach, but }: StateRow): Conclusion => ({
+export const conclusionOf = ({ tag, reach, but }: StateRow): Conclusion<Tag> => ({
   tag,
   reach: reach ?? "refused",
   but

@@ -1,4 +1,5 @@
 import type { Conclusion, Reach, Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import { conclusionOf, type ServerError, stateRowOf, stateRows } from "../postgres/SqlState.ts"
 import { sqlstate } from "../postgres/Evidence.ts"
 import type { Reply } from "./Reply.ts"
@@ -7,7 +8,7 @@ import type { Reply } from "./Reply.ts"
 interface CodeRow {
   readonly id: string
   readonly codes: RegExp
-  readonly tag: string
+  readonly tag: Tag
   readonly reach?: Reach
   readonly words?: RegExp
 }
@@ -40,7 +41,7 @@ const saysSo = ({ code, message, body }: Reply, { codes, words }: CodeRow): bool
   codes.test(code) && (words === undefined || words.test(message) || words.test(body))
 
 /** A function may raise PT and a status: the transaction is undone, and the status says what it means. */
-const raisedStatus = ({ code }: Reply): Conclusion | undefined => {
+const raisedStatus = ({ code }: Reply): Conclusion<Tag> | undefined => {
   if (!/^PT\d{3}$/.test(code)) return undefined
   return { tag: code === "PT429" || code === "PT503" ? "RateLimited" : "RaisedByFunction", reach: "refused" }
 }
@@ -54,10 +55,10 @@ const serverError = ({ code, message, status }: Reply): ServerError => ({
 })
 
 /** What PostgREST, or PostgreSQL behind it, says by its code. Every request is one transaction. */
-export const codeRules: ReadonlyArray<Rule<Reply>> = [
+export const codeRules: ReadonlyArray<Rule<Reply, Tag>> = [
   ...codeRows.map((row) => ({
     id: row.id,
-    when: (reply: Reply): Conclusion | undefined =>
+    when: (reply: Reply): Conclusion<Tag> | undefined =>
       codeRows.find((one) => saysSo(reply, one)) === row
         ? { tag: row.tag, reach: row.reach ?? "refused" }
         : undefined
@@ -65,7 +66,7 @@ export const codeRules: ReadonlyArray<Rule<Reply>> = [
   { id: "pgrst.raised-status", when: raisedStatus },
   ...stateRows.map((row) => ({
     id: row.id,
-    when: (reply: Reply): Conclusion | undefined =>
+    when: (reply: Reply): Conclusion<Tag> | undefined =>
       sqlstate.test(reply.code) && stateRowOf(serverError(reply)) === row ? conclusionOf(row) : undefined
   }))
 ]

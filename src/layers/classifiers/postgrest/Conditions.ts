@@ -63,3 +63,4 @@ const own = {
 
 /** Conditions of the API in front of a database, and of the database behind it. */
 export const conditions = { ...databaseConditions, ...own } satisfies Record<string, ConditionRow>
+export type Tag = keyof typeof conditions

@@ -1,4 +1,5 @@
 import type { Conclusion, Reach, Rule } from "../../../domain/failures/Classified.ts"
+import type { Tag } from "./Conditions.ts"
 import { isGood, type Reply } from "./Reply.ts"
 
 const reading = /^(?:select|get|head|count|read|options|explain)\b/i
@@ -13,7 +14,7 @@ const noRows = ({ body, headers }: Reply): boolean =>
   /^\[\]$/m.test(body) || (headers["content-range"] ?? "").endsWith("/0")
 
 /** Answers that look like success. */
-const goodReplies: ReadonlyArray<Rule<Reply>> = [
+const goodReplies: ReadonlyArray<Rule<Reply, Tag>> = [
   {
     id: "postgrest.nothing-changed",
     when: (reply, operation) =>
@@ -41,7 +42,7 @@ const goodReplies: ReadonlyArray<Rule<Reply>> = [
 interface StatusRow {
   readonly id: string
   readonly statuses: RegExp
-  readonly tag: string
+  readonly tag: Tag
   readonly reach: Reach
   readonly words?: RegExp
 }
@@ -71,9 +72,9 @@ const statusRows: ReadonlyArray<StatusRow> = [
   { id: "gateway.trouble", statuses: /^(408|5\d\d)$/, tag: "GatewayError", reach: "unknown" }
 ]
 
-const statusRule = ({ id, statuses, tag, reach, words }: StatusRow): Rule<Reply> => ({
+const statusRule = ({ id, statuses, tag, reach, words }: StatusRow): Rule<Reply, Tag> => ({
   id,
-  when: (reply): Conclusion | undefined => {
+  when: (reply): Conclusion<Tag> | undefined => {
     if (reply.status === null || !statuses.test(String(reply.status))) return undefined
     const text = `${reply.message} ${reply.headers["www-authenticate"] ?? ""}`
     return words === undefined || words.test(text) ? { tag, reach } : undefined
@@ -81,4 +82,4 @@ const statusRule = ({ id, statuses, tag, reach, words }: StatusRow): Rule<Reply>
 })
 
 /** What a status says where no code says more. */
-export const replyRules: ReadonlyArray<Rule<Reply>> = [...goodReplies, ...statusRows.map(statusRule)]
+export const replyRules: ReadonlyArray<Rule<Reply, Tag>> = [...goodReplies, ...statusRows.map(statusRule)]
