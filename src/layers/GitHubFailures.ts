@@ -1,4 +1,4 @@
-import { DateTime, Duration, Option, Schema } from "effect"
+import { Duration, Option, Schema } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { ForgeFailed, NothingToMerge, PullRequestExists } from "../domain/errors/PullRequestError.ts"
 import {
@@ -9,9 +9,12 @@ import {
   RemoteUnreachable,
   RepositoryMissing
 } from "../domain/errors/Reasons.ts"
+import { Limits } from "../domain/policies/Limits.ts"
+import type { Failure } from "../services/Contract.ts"
+import type { GitHubContract } from "../services/GitHub.ts"
 import { conditionOf } from "./classifiers/Condition.ts"
 import { classifier } from "./classifiers/GitHub.ts"
-import { Limits } from "../domain/policies/Limits.ts"
+import type { Tag } from "./classifiers/github/Conditions.ts"
 
 /** What was asked, as failures name it. */
 export interface Call {
@@ -82,80 +85,122 @@ const excerptOf = (answer: Answer): string => {
   ].join(" ")
 }
 
-/** The form that HTTP gives dates: Thu, 01 Jan 2026 00:00:30 GMT. */
-const httpDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
+type Ends = Failure<typeof GitHubContract, "createPullRequest">
+type Reason = Failure<typeof GitHubContract, "getRepository">
 
-/** How long the answer asks to wait, in milliseconds: Retry-After as seconds or as a date, else the reset. */
-const retryAfterMs = (answer: Answer, nowMs: number): number | undefined => {
-  const after = header(answer, "retry-after")?.trim()
-  if (after !== undefined && /^\d{1,9}$/.test(after)) return Number(after) * 1000
-  const date = after !== undefined && httpDate.test(after) ? DateTime.make(after) : Option.none()
-  if (Option.isSome(date)) return Math.max(0, date.value.epochMilliseconds - nowMs)
-  const reset = header(answer, "x-ratelimit-reset") ?? ""
-  if (header(answer, "x-ratelimit-remaining") !== "0" || !/^\d{1,12}$/.test(reset)) return undefined
-  // The reset is cut to whole seconds: one more is surely past it.
-  return Math.max(0, (Number(reset) + 1) * 1000 - nowMs)
+/** The reason for every condition that GitHub's classifier knows: a new one does not compile without a row. */
+export const reasons: Record<Tag, Exclude<Ends["_tag"], "CircuitOpen" | "TimedOut">> = {
+  NetworkReset: "RemoteUnreachable",
+  NetworkUnreachable: "RemoteUnreachable",
+  NetworkTimeout: "RemoteUnreachable",
+  NetworkDns: "RemoteUnreachable",
+  TlsFailure: "RemoteUnreachable",
+  ProxyFailure: "RemoteUnreachable",
+  OutcomeUnknown: "RemoteUnreachable",
+  RequestRejected: "RemoteUnreachable",
+  Abandoned: "RemoteUnreachable",
+  AuthenticationFailed: "AuthenticationFailed",
+  PermissionDenied: "PermissionDenied",
+  SsoRequired: "PermissionDenied",
+  RepositoryClosed: "PermissionDenied",
+  RateLimited: "RateLimited",
+  RepositoryMissingOrHidden: "RepositoryMissing",
+  AddressMoved: "RepositoryMissing",
+  BranchesUnknown: "RepositoryMissing",
+  PullRequestExists: "PullRequestExists",
+  NothingToMerge: "NothingToMerge",
+  HeadUnknown: "NothingToMerge",
+  BaseUnknown: "BaseBranchMissing",
+  RemoteServerError: "ForgeFailed",
+  QuotaExhausted: "ForgeFailed",
+  DiskFull: "ForgeFailed",
+  ToolMissing: "ForgeFailed",
+  ResponseMalformed: "ForgeFailed",
+  StreamTruncated: "ForgeFailed",
+  CreatedReplyLost: "ForgeFailed",
+  NotGitHub: "ForgeFailed",
+  RepositoryEmpty: "ForgeFailed",
+  AlreadyExists: "ForgeFailed",
+  ReferenceMissing: "ForgeFailed",
+  BaseMoved: "ForgeFailed",
+  MergeRefused: "ForgeFailed",
+  FeatureOff: "ForgeFailed",
+  InvalidRequest: "ForgeFailed",
+  ValidationFailed: "ForgeFailed",
+  Unrecognised: "ForgeFailed"
 }
 
-/** A 403 that means "later", not "never": the quota is used up, or the calls came too fast. */
-const isRateLimit = (answer: Answer): boolean =>
-  header(answer, "retry-after") !== undefined ||
-  header(answer, "x-ratelimit-remaining") === "0" ||
-  Option.exists(
-    readErrorBody(answer.data),
-    ({ message, documentation_url = "" }) =>
-      /secondary rate limit/i.test(message) || documentation_url.includes("secondary-rate-limits")
-  )
+/** The reason for what any call met. Refusals that only opening a pull request has a name for are ForgeFailed. */
+export const reasonOf = (call: Call, tag: Tag, evidence: Evidence.Evidence): Reason => {
+  const { service, repository } = call
+  switch (reasons[tag]) {
+    case "RemoteUnreachable":
+      return new RemoteUnreachable({ remote: service, evidence })
+    case "AuthenticationFailed":
+      return new AuthenticationFailed({ service, evidence })
+    case "PermissionDenied":
+      return new PermissionDenied({ service, evidence })
+    case "RateLimited": {
+      const retryAfterMs = evidence.retryAfterMs ?? Duration.toMillis(Limits.forgeRateLimitWait)
+      return new RateLimited({ service, evidence: { ...evidence, retryAfterMs } })
+    }
+    case "RepositoryMissing":
+      return new RepositoryMissing({ repository, evidence })
+    case "PullRequestExists":
+    case "NothingToMerge":
+    case "BaseBranchMissing":
+    case "ForgeFailed":
+      return new ForgeFailed({ evidence })
+  }
+}
 
-const evidenceOf = (call: Call, answer: Answer, waitMs?: number) =>
-  Evidence.make({
+/** The same for opening a pull request. */
+export const createReasonOf = (
+  call: Call,
+  { branch, base }: Branches,
+  tag: Tag,
+  evidence: Evidence.Evidence
+): Ends => {
+  switch (reasons[tag]) {
+    case "PullRequestExists":
+      return new PullRequestExists({ branch, evidence })
+    case "NothingToMerge":
+      return new NothingToMerge({ branch, evidence })
+    case "BaseBranchMissing":
+      return new BaseBranchMissing({ repository: call.repository, branch: base })
+    default:
+      return reasonOf(call, tag, evidence)
+  }
+}
+
+/** The pull request that was to be opened. */
+export interface Branches {
+  readonly branch: string
+  readonly base: string
+}
+
+/** What an answer that is not the one hoped for was read as. */
+const read = (call: Call, answer: Answer, now: number) => {
+  const { status, headers, data } = answer
+  const body = typeof data === "string" ? data : JSON.stringify(data)
+  const met = conditionOf(classifier, call.operation, { status, headers, body, now })
+  const evidence = Evidence.make({
     operation: call.operation,
     excerpt: excerptOf(answer),
-    httpStatus: answer.status,
-    ...conditionOf(classifier, call.operation, {
-      status: answer.status,
-      headers: answer.headers,
-      body: typeof answer.data === "string" ? answer.data : JSON.stringify(answer.data)
-    }),
-    ...(waitMs === undefined ? {} : { retryAfterMs: waitMs })
+    httpStatus: status,
+    ...met
   })
-
-/** An answer that is not the one hoped for, by its status, its headers and the structure of its body. */
-export const fromAnswer = (call: Call, answer: Answer, nowMs: number) => {
-  const { service, repository } = call
-  const { status } = answer
-  const waitMs = retryAfterMs(answer, nowMs)
-  if (status === 401) return new AuthenticationFailed({ service, evidence: evidenceOf(call, answer) })
-  if (status === 429 || (status === 403 && isRateLimit(answer))) {
-    const wait = waitMs ?? Duration.toMillis(Limits.forgeRateLimitWait)
-    return new RateLimited({ service, evidence: evidenceOf(call, answer, wait) })
-  }
-  if (status === 403) return new PermissionDenied({ service, evidence: evidenceOf(call, answer) })
-  if (status === 404) return new RepositoryMissing({ repository, evidence: evidenceOf(call, answer) })
-  return new ForgeFailed({ evidence: evidenceOf(call, answer, waitMs) })
+  return { tag: met.condition.tag, evidence }
 }
 
-/** The same for opening a pull request, which 422 can refuse for reasons that have names. */
-export const fromCreateAnswer = (
-  call: Call,
-  { branch, base }: { readonly branch: string; readonly base: string },
-  answer: Answer,
-  nowMs: number
-) => {
-  if (answer.status !== 422) return fromAnswer(call, answer, nowMs)
-  const complaints = complaintsOf(answer)
-  const says = (beginning: string) => complaints.some(({ message = "" }) => message.startsWith(beginning))
-  const isInvalid = (field: string) => complaints.some((one) => one.field === field && one.code === "invalid")
-  const evidence = evidenceOf(call, answer)
-  if (says("A pull request already exists")) return new PullRequestExists({ branch, evidence })
-  if (says("No commits between")) return new NothingToMerge({ branch, evidence })
-  if (isInvalid("head") && isInvalid("base")) {
-    // Neither branch is known there, so it is not the repository that was pushed to.
-    return new RepositoryMissing({ repository: call.repository, evidence })
-  }
-  if (isInvalid("head")) return new NothingToMerge({ branch, evidence })
-  if (isInvalid("base")) return new BaseBranchMissing({ repository: call.repository, branch: base })
-  return new ForgeFailed({ evidence })
+export const fromAnswer = (call: Call, answer: Answer, now: number): Reason => {
+  const { tag, evidence } = read(call, answer, now)
+  return reasonOf(call, tag, evidence)
+}
+
+export const fromCreateAnswer = (call: Call, pull: Branches, answer: Answer, now: number): Ends => {
+  const { tag, evidence } = read(call, answer, now)
+  return createReasonOf(call, pull, tag, evidence)
 }
 
 /** A good status with a body that does not say what it should: cut short, a login page, another API. */
@@ -189,13 +234,15 @@ const describe = (cause: unknown): string => {
   return words.length === 0 ? String(cause) : words.join(": ")
 }
 
+/** Octokit gives what it throws without an answer the status 500, which nobody said. */
+const thrown = (cause: unknown): unknown => {
+  if (!(cause instanceof Error)) return cause
+  return cause.cause ?? { name: cause.name, message: cause.message }
+}
+
 /** No answer came at all. */
-export const fromConnection = (call: Call, cause: unknown) =>
-  new RemoteUnreachable({
-    remote: call.service,
-    evidence: Evidence.make({
-      operation: call.operation,
-      excerpt: describe(cause),
-      ...conditionOf(classifier, call.operation, cause)
-    })
-  })
+export const fromConnection = (call: Call, cause: unknown): Reason => {
+  const met = conditionOf(classifier, call.operation, thrown(cause))
+  const { operation } = call
+  return reasonOf(call, met.condition.tag, Evidence.make({ operation, excerpt: describe(cause), ...met }))
+}

@@ -148,7 +148,7 @@ export const layer = (options: Options) =>
     const read = Effect.fnUntraced(function* <A, E>(
       request: Request,
       schema: Schema.Codec<A, unknown>,
-      refused: (answer: Answer, nowMs: number) => E
+      refused: (answer: Answer, now: number) => E
     ) {
       const answer = yield* send(request)
       if (answer.status < 200 || answer.status > 299) {
@@ -160,7 +160,7 @@ export const layer = (options: Options) =>
     })
 
     const get = <A>(request: Request, schema: Schema.Codec<A, unknown>) =>
-      read(request, schema, (answer, nowMs) => fromAnswer(request, answer, nowMs))
+      read(request, schema, (answer, now) => fromAnswer(request, answer, now))
 
     const getRepository = Effect.fn("GitHub.getRepository")(function* (repository: RepositoryName) {
       const found = yield* get(ask("GET /repos/{owner}/{repo}", repository), Repository)
@@ -211,8 +211,8 @@ export const layer = (options: Options) =>
     }) {
       const { repository, branch, base, title, body } = input
       const request = ask("POST /repos/{owner}/{repo}/pulls", repository, { head: branch, base, title, body })
-      const created = yield* read(request, PullRequestAnswer, (answer, nowMs) =>
-        fromCreateAnswer(request, { branch, base }, answer, nowMs)
+      const created = yield* read(request, PullRequestAnswer, (answer, now) =>
+        fromCreateAnswer(request, { branch, base }, answer, now)
       )
       return toPullRequest(created)
     })

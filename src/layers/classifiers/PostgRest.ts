@@ -19,6 +19,7 @@ const withoutAnswer = (rule: Rule<Thrown, NodeTag>): Rule<Reply, Tag> => ({
 const nothing: Answer = {
   status: null,
   headers: {},
+  now: null,
   body: "",
   documents: [],
   cut: false,

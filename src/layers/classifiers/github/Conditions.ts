@@ -68,12 +68,26 @@ export const conditions = {
     false,
     "The branch equals its base: nothing was changed, or it is merged already."
   ),
-  BranchUnknown: row(
+  HeadUnknown: row(
+    "rejected",
+    "configuration",
+    "medium",
+    true,
+    "The head branch is not there, or not visible yet: it must have been pushed to this repository."
+  ),
+  BaseUnknown: row(
     "configuration",
     "configuration",
     "medium",
     false,
-    "Check the base branch and the repository; the head must have been pushed there."
+    "The base branch is not there: name one that is."
+  ),
+  BranchesUnknown: row(
+    "configuration",
+    "configuration",
+    "medium",
+    false,
+    "Neither branch is there: this is not the repository that was pushed to."
   ),
   BaseMoved: row(
     "transient",

@@ -39,11 +39,10 @@ export const refusalRules: ReadonlyArray<GitHubRule> = [
   {
     id: "pull-request.branch-unknown",
     when: (answer) => {
-      if (!isRefusal(answer) || !(headInvalid(answer) || baseInvalid(answer))) return undefined
-      // A head that was pushed a moment ago may not be visible yet; with the base unknown too it is the wrong repository.
-      return headInvalid(answer) && !baseInvalid(answer)
-        ? { ...refused("BranchUnknown", answer), but: { category: "rejected", retryable: true } }
-        : refused("BranchUnknown", answer)
+      if (!isRefusal(answer)) return undefined
+      const [head, base] = [headInvalid(answer), baseInvalid(answer)]
+      if (head) return refused(base ? "BranchesUnknown" : "HeadUnknown", answer)
+      return base ? refused("BaseUnknown", answer) : undefined
     }
   },
   {

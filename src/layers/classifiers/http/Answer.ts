@@ -22,6 +22,8 @@ export const Answer = Schema.Struct({
   status: Schema.NullOr(Schema.Number),
   /** Names in small letters. */
   headers: Schema.Record(Schema.String, Schema.String),
+  /** When it was met, in milliseconds since 1970, by the clock of whoever met it; null when nobody says. */
+  now: Schema.NullOr(Schema.Number),
   /** Without colours and carriage returns. */
   body: Schema.String,
   /** The JSON values in the body: one, or one for each event of a stream. */
@@ -83,6 +85,9 @@ const statusOf = (value: unknown): number | null => {
   return Number.isInteger(number) && number >= 100 && number <= 999 ? number : null
 }
 
+const timeOf = (value: unknown): number | null =>
+  typeof value === "number" && Number.isSafeInteger(value) ? value : null
+
 const bodyOf = (raw: unknown): string => {
   const given = [
     at(raw, "body"),
@@ -118,6 +123,7 @@ const read = (raw: unknown): Answer => {
     status:
       outside === null || (outside < 300 && inside !== undefined) ? (inside ?? outside ?? printed) : outside,
     headers,
+    now: timeOf(at(raw, "now")),
     body,
     documents,
     cut: found.some(({ value }) => !value.complete),

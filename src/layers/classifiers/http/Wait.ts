@@ -7,6 +7,9 @@ const httpDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GM
 /** More than this is no wait but a mistake, or the end of a contract. */
 const waitMsMax = 31 * 24 * 3600 * 1000
 
+/** The part of an answer that its headers' waits are read from. */
+type Dated = Pick<Answer, "headers" | "now">
+
 const dateMs = (text: string | undefined): number | undefined =>
   text !== undefined && httpDate.test(text)
     ? Option.getOrUndefined(Option.map(DateTime.make(text), DateTime.toEpochMillis))
@@ -15,21 +18,26 @@ const dateMs = (text: string | undefined): number | undefined =>
 const sensible = (ms: number | undefined): number | undefined =>
   ms !== undefined && Number.isFinite(ms) && ms <= waitMsMax ? Math.max(0, Math.ceil(ms)) : undefined
 
-/** `retry-after-ms`, or `retry-after` in seconds or as a date, which needs the answer's own date to compare with. */
-const fromRetryAfter = ({ headers }: Answer): number | undefined => {
-  const exact = headers["retry-after-ms"] ?? ""
+/** What dates are compared with: our clock where somebody looked at it, else the answer's own date. */
+const nowMs = ({ now, headers }: Dated): number | undefined => now ?? dateMs(headers["date"])
+
+/** `retry-after-ms`, which OpenAI sends and is the more exact, or `retry-after` in seconds or as a date. */
+const fromRetryAfter = (answer: Dated): number | undefined => {
+  const { headers } = answer
+  const exact = (headers["retry-after-ms"] ?? "").trim()
   if (seconds.test(exact)) return Number(exact)
-  const text = headers["retry-after"] ?? ""
+  const text = (headers["retry-after"] ?? "").trim()
   if (seconds.test(text)) return Number(text) * 1000
-  const [then, now] = [dateMs(text), dateMs(headers["date"])]
+  const [then, now] = [dateMs(text), nowMs(answer)]
   return then === undefined || now === undefined ? undefined : then - now
 }
 
 /** GitHub's: UTC seconds at which the used-up quota is full again, cut to whole ones; one more is surely past it. */
-const fromReset = ({ headers }: Answer): number | undefined => {
+const fromReset = (answer: Answer): number | undefined => {
+  const { headers } = answer
   const reset = headers["x-ratelimit-reset"] ?? ""
-  const now = dateMs(headers["date"])
-  if (headers["x-ratelimit-remaining"] !== "0" || !/^\d{9,11}$/.test(reset)) return undefined
+  const now = nowMs(answer)
+  if (headers["x-ratelimit-remaining"] !== "0" || !/^\d{1,11}$/.test(reset)) return undefined
   return now === undefined ? undefined : (Number(reset) + 1) * 1000 - now
 }
 
@@ -56,3 +64,6 @@ const fromWords = ({ problems }: Answer): number | undefined => {
 /** How long the answer asks to wait, in milliseconds; undefined when it does not say, or it cannot be computed from it. */
 export const waitMs = (answer: Answer): number | undefined =>
   sensible(fromRetryAfter(answer) ?? fromReset(answer) ?? fromWords(answer))
+
+/** The same, by the headers alone, where the answer is read by somebody else. */
+export const headersWaitMs = (answer: Dated): number | undefined => sensible(fromRetryAfter(answer))
