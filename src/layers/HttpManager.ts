@@ -22,7 +22,7 @@ import { type Provider, Route } from "../domain/Route.ts"
 import type { Input } from "../services/Contract.ts"
 import { Manager, type ManagerContract } from "../services/Manager.ts"
 import { Question, clean, questionOf, readAnswer, readRejection, routeOf } from "./manager/Protocol.ts"
-import { retryAfterMs } from "./models/RetryAfter.ts"
+import { headersWaitMs } from "./classifiers/http/Wait.ts"
 
 export interface Options {
   /** Where questions are posted to. A name and password in it become an `Authorization` header. */
@@ -171,10 +171,10 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
         const excerpt = `${httpStatus} ${body}`
         if (isPassing(httpStatus)) {
           const now = yield* Clock.currentTimeMillis
-          const asked = retryAfterMs({ get: (name) => headers[name] ?? null }, now)
+          const asked = headersWaitMs({ headers, now })
           return yield* noAnswer(excerpt, true, {
             httpStatus,
-            ...(Option.isSome(asked) ? { retryAfterMs: asked.value } : {})
+            ...(asked === undefined ? {} : { retryAfterMs: asked })
           })
         }
         const rejection = httpStatus >= 400 ? readRejection(body) : Option.none()

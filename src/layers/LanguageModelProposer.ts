@@ -1,16 +1,4 @@
-import {
-  Cache,
-  Cause,
-  Duration,
-  Effect,
-  FileSystem,
-  Layer,
-  Match,
-  Option,
-  Path,
-  Redacted,
-  Schema
-} from "effect"
+import { Cache, Cause, Duration, Effect, FileSystem, Layer, Match, Path, Redacted } from "effect"
 import { AiError, type LanguageModel, type Response } from "effect/ai"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import {
@@ -29,8 +17,6 @@ import type { ModelChoice } from "../domain/Route.ts"
 import type { Usage } from "../domain/Spending.ts"
 import type { Failure, Input } from "../services/Contract.ts"
 import { type ModelReply, Proposer, type ProposerContract } from "../services/Proposer.ts"
-import { conditionOf } from "./classifiers/Condition.ts"
-import { classifier } from "./classifiers/OpenAi.ts"
 import * as OfflineModel from "./models/OfflineModel.ts"
 import * as OpenAiFailure from "./models/OpenAiFailure.ts"
 import * as OpenAiModel from "./models/OpenAiModel.ts"
@@ -56,36 +42,25 @@ const operations: Record<ModelChoice["provider"], string> = {
   offline: "read fixtures/demo/replies"
 }
 
-const decodeFacts = Schema.decodeUnknownOption(OpenAiFailure.Facts)
-
-/** What a connection that failed says of itself; a timeout of ours has no words to classify. */
-const transportCondition = (reason: AiError.AiErrorReason) =>
-  reason._tag === "NetworkError" && reason.cause !== undefined && !Cause.isTimeoutError(reason.cause)
-    ? conditionOf(classifier, "chat", reason.cause)
-    : {}
-
 /** What the provider said, as evidence, and whether it called itself overloaded. */
 const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
   const { reason } = error
   const description = "description" in reason ? reason.description : undefined
   const http = "http" in reason ? reason.http : undefined
   const status = http?.response?.status
-  const facts = "metadata" in reason ? decodeFacts(reason.metadata) : Option.none()
-  const said = Option.match(facts, { onNone: () => ({}), onSome: ({ openai }) => openai })
-  const { retryAfterMs, overloaded = false, condition }: (typeof OpenAiFailure.Facts.Type)["openai"] = said
+  const { overloaded = false, ...met } = OpenAiFailure.factsOf(reason)
   const evidence = Evidence.make({
     operation: operations[choice.provider],
     excerpt: description ?? http?.body ?? reason.message,
     ...(status === undefined ? {} : { httpStatus: status }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(condition === undefined ? transportCondition(reason) : { condition }),
+    ...met,
     cause: error
   })
   return { evidence, overloaded }
 }
 
 /** The one place where an AiError becomes a reason of ours; a new reason of Effect's breaks the build here. */
-const translate =
+export const translate =
   (choice: ModelChoice) =>
   (error: AiError.AiError): Reason => {
     const { evidence, overloaded } = factsOf(choice, error)

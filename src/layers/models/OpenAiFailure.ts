@@ -1,11 +1,11 @@
 import { Cause, Duration, Option, Schema } from "effect"
 import { AiError } from "effect/ai"
-import OpenAI from "openai"
+import OpenAI, { type APIError } from "openai"
 import * as Evidence from "../../domain/errors/Evidence.ts"
 import { conditionOf } from "../classifiers/Condition.ts"
 import { classifier } from "../classifiers/OpenAi.ts"
+import type { Tag } from "../classifiers/llm/Conditions.ts"
 import { ErrorDetail } from "./OpenAiReply.ts"
-import { retryAfterMs } from "./RetryAfter.ts"
 
 /** Why a provider says that a request is wrong, as `InvalidRequestError.constraint`, where it can be told. */
 export const contextLengthExceeded = "context_length_exceeded"
@@ -20,6 +20,27 @@ export const Facts = Schema.Struct({
     condition: Schema.optionalKey(Evidence.Condition)
   })
 })
+type Facts = (typeof Facts.Type)["openai"]
+
+/** `NetworkError` has no metadata: what is known of a connection that failed goes with its cause. */
+class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
+  ...Facts.fields,
+  description: Schema.String,
+  cause: Schema.optional(Schema.Defect({ includeStack: true }))
+}) {
+  override get message() {
+    return this.description
+  }
+}
+
+const decodeFacts = Schema.decodeUnknownOption(Facts)
+
+/** What a failure of the model's says beyond what Effect's reason does. */
+export const factsOf = (reason: AiError.AiErrorReason): Facts => {
+  const given =
+    reason._tag === "NetworkError" ? reason.cause : "metadata" in reason ? reason.metadata : undefined
+  return Option.match(decodeFacts(given), { onNone: () => ({}), onSome: ({ openai }) => openai })
+}
 
 /** The answer was longer than `Limits.modelReplyBytesMax`. */
 export class ReplyTooLong extends Schema.TaggedError<ReplyTooLong>()("ReplyTooLong", {
@@ -37,60 +58,86 @@ export interface Request {
   readonly conceal: (text: string) => string
 }
 
-interface Failed {
-  readonly status: number | undefined
-  readonly detail: ErrorDetail
-  readonly headers: { readonly get: (name: string) => string | null } | undefined
+type Kind =
+  | "key"
+  | "permission"
+  | "quota"
+  | "rate"
+  | "content"
+  | "context"
+  | "model"
+  | "request"
+  | "overloaded"
+  | "fault"
+  | "connection"
+  | "answer"
+  | "unknown"
+
+/** Which of Effect's reasons every condition of a language model is: a new one does not compile without a row. */
+export const kinds: Record<Tag, Kind> = {
+  AuthenticationFailed: "key",
+  PermissionDenied: "permission",
+  QuotaExhausted: "quota",
+  RateLimited: "rate",
+  ContentFiltered: "content",
+  ModelRefused: "content",
+  ContextWindowExceeded: "context",
+  RequestTooLarge: "context",
+  // Asked again it is as large: less must be sent, now as in a minute.
+  RequestOverRate: "context",
+  ModelNotFound: "model",
+  AddressWrong: "request",
+  RequestUnsuited: "request",
+  RequestRejected: "request",
+  ProviderOverloaded: "overloaded",
+  ProviderServerError: "fault",
+  ProviderConflict: "fault",
+  RemoteServerError: "fault",
+  NetworkReset: "connection",
+  NetworkUnreachable: "connection",
+  NetworkTimeout: "connection",
+  NetworkDns: "connection",
+  TlsFailure: "connection",
+  ProxyFailure: "connection",
+  Abandoned: "connection",
+  ResponseMalformed: "answer",
+  StreamTruncated: "answer",
+  OutputTruncated: "answer",
+  DiskFull: "unknown",
+  ToolMissing: "unknown",
+  OutcomeUnknown: "unknown",
+  Unrecognised: "unknown"
 }
 
-/** The headers that say something about a failure. */
-const namedHeaders = (headers: NonNullable<Failed["headers"]>) =>
-  ["content-type", "retry-after", "retry-after-ms", "x-should-retry", "server"].flatMap((name) => {
-    const value = headers.get(name)
-    return value === null ? [] : [[name, value] as const]
-  })
+interface Failed {
+  /** What the classifier reads. */
+  readonly raw: unknown
+  readonly description: string
+  /** Absent where no answer came. */
+  readonly http?: { readonly status: number | undefined; readonly requestId?: string | null | undefined }
+  readonly cause?: unknown
+}
 
-const quotaCodes: ReadonlyArray<unknown> = [
-  "insufficient_quota",
-  "billing_hard_limit_reached",
-  "billing_not_active"
-]
-const contentCodes: ReadonlyArray<unknown> = ["content_filter", "content_policy_violation"]
-const contextCodes: ReadonlyArray<unknown> = [contextLengthExceeded, "exceed_context_size_error"]
-/** What servers without a code for it say: vLLM and others, llama.cpp, and gateways to Anthropic. */
-const contextText = /maximum context length|exceeds the available context size|prompt is too long/i
-const overloadedText = /\boverloaded\b/i
+const aiError = (failed: Failed, request: Request): AiError.AiErrorReason => {
+  const met = conditionOf(classifier, "chat", failed.raw)
+  return ofCondition(met.condition.tag, met, failed, request)
+}
 
-const isOverloaded = ({ status, detail }: Failed): boolean =>
-  status === 503 ||
-  status === 529 ||
-  detail.type === "overloaded_error" ||
-  ((status === undefined || status >= 500) && overloadedText.test(detail.message ?? ""))
-
-/** By status and code before text; a text is only read where compatible servers send no code. */
-const fromAnswer = (failed: Failed, request: Request): AiError.AiErrorReason => {
-  const { status, detail, headers } = failed
-  const is = (codes: ReadonlyArray<unknown>) => codes.includes(detail.code) || codes.includes(detail.type)
-  const message = detail.message ?? ""
-  const wait = headers === undefined ? Option.none<number>() : retryAfterMs(headers, request.now)
-  const description = excerpt(
-    message === "" ? `HTTP ${status ?? "error"} without a message` : message,
-    request
-  )
-  const overloaded = isOverloaded(failed)
-  const requestId = headers?.get("x-request-id")
+/** The reason for one condition. */
+export const ofCondition = (
+  tag: Tag,
+  met: Omit<Facts, "overloaded">,
+  { description: words, http: answered, cause }: Failed,
+  request: Request
+): AiError.AiErrorReason => {
+  const kind = kinds[tag]
+  const description = excerpt(words, request)
+  const facts: typeof Facts.Type = {
+    openai: { ...met, ...(kind === "overloaded" ? { overloaded: true } : {}) }
+  }
+  const { status, requestId } = answered ?? {}
   const common = {
-    metadata: {
-      openai: {
-        ...(Option.isSome(wait) ? { retryAfterMs: wait.value } : {}),
-        ...(overloaded ? { overloaded } : {}),
-        ...conditionOf(classifier, "chat", {
-          status,
-          headers: headers === undefined ? {} : Object.fromEntries(namedHeaders(headers)),
-          body: JSON.stringify({ error: detail })
-        })
-      }
-    },
+    metadata: facts,
     http: {
       ...(status === undefined
         ? {}
@@ -98,32 +145,45 @@ const fromAnswer = (failed: Failed, request: Request): AiError.AiErrorReason => 
       body: description
     }
   }
-  if (status === 402 || is(quotaCodes)) return new AiError.QuotaExhaustedError(common)
-  if (is(contentCodes)) return new AiError.ContentPolicyError({ ...common, description })
+  const network = (reason: AiError.NetworkError["reason"]) =>
+    new AiError.NetworkError({
+      reason,
+      method: "POST",
+      url: excerpt(request.url, request),
+      cause: new ConnectionFailed({ ...facts, description, cause }),
+      description
+    })
   const invalid = (constraint?: string) =>
     new AiError.InvalidRequestError({ ...common, description, ...(constraint ? { constraint } : {}) })
-  if (is(contextCodes) || status === 413) return invalid(contextLengthExceeded)
-  if (is([modelNotFound])) return invalid(modelNotFound)
-  switch (status) {
-    case 401:
+  switch (kind) {
+    case "key":
       return new AiError.AuthenticationError({ ...common, description, kind: "InvalidKey" })
-    case 403:
+    case "permission":
       return new AiError.AuthenticationError({ ...common, description, kind: "InsufficientPermissions" })
-    case 404:
-      // A wrong base URL answers 404 as well, and then nobody speaks of a model.
-      return invalid(/\bmodel\b/i.test(message) ? modelNotFound : undefined)
-    case 429:
+    case "quota":
+      return new AiError.QuotaExhaustedError(common)
+    case "rate":
       return new AiError.RateLimitError({
         ...common,
-        ...(Option.isSome(wait) ? { retryAfter: Duration.millis(wait.value) } : {})
+        ...(met.retryAfterMs === undefined ? {} : { retryAfter: Duration.millis(met.retryAfterMs) })
       })
-    case 408:
-    case 409:
+    case "content":
+      return new AiError.ContentPolicyError({ ...common, description })
+    case "context":
+      return invalid(contextLengthExceeded)
+    case "model":
+      return invalid(modelNotFound)
+    case "request":
+      return answered === undefined ? network("InvalidUrlError") : invalid()
+    case "overloaded":
+    case "fault":
       return new AiError.InternalProviderError({ ...common, description })
-    default:
-      if (status === undefined || status >= 500 || overloaded)
-        return new AiError.InternalProviderError({ ...common, description })
-      return invalid(contextText.test(message) ? contextLengthExceeded : undefined)
+    case "connection":
+      return network("TransportError")
+    case "answer":
+      return new AiError.InvalidResponseError({ ...common, description })
+    case "unknown":
+      return new AiError.UnknownError({ ...common, description })
   }
 }
 
@@ -164,47 +224,49 @@ const wordsOf = (error: Error): string => {
   return code === "" || message.includes(code) ? message : `${message} (${code})`
 }
 
-const fromTransport = (failure: unknown, request: Request): AiError.AiErrorReason => {
-  const chain = chainOf(failure)
-  const invalidUrl = chain.some((error) =>
-    Option.exists(decodeCode(error), ({ code }) => code === "ERR_INVALID_URL")
+/** An answer with a bad status, or an error that came in the middle of a stream, which the client gives no status. */
+const fromAnswer = ({ status, headers, error, message }: APIError, request: Request) => {
+  const { message: said } = detailOf(error, message)
+  const body =
+    error === undefined ? message.replace(/^\d{3} (?:status code \(no body\)$)?/, "") : JSON.stringify(error)
+  return aiError(
+    {
+      raw:
+        status === undefined
+          ? { body: `data: ${body}` }
+          : { status, headers: Object.fromEntries(headers ?? []), body, now: request.now },
+      description: said ?? message,
+      http: { status, requestId: headers?.get("x-request-id") }
+    },
+    request
   )
-  return new AiError.NetworkError({
-    reason: invalidUrl ? "InvalidUrlError" : "TransportError",
-    method: "POST",
-    url: excerpt(request.url, request),
-    cause: failure,
-    description: excerpt(chain.length === 0 ? String(failure) : chain.map(wordsOf).join(": "), request)
-  })
 }
 
 /** What the `openai` package threw, as one of Effect's reasons, with what the answer said and no key in it. */
 export const reasonOf = (failure: unknown, request: Request): AiError.AiErrorReason => {
-  if (failure instanceof OpenAI.APIConnectionError || failure instanceof OpenAI.APIUserAbortError)
-    return fromTransport(failure, request)
-  if (failure instanceof OpenAI.APIError) {
-    const { status, headers } = failure
-    return fromAnswer({ status, headers, detail: detailOf(failure.error, failure.message) }, request)
-  }
+  const isConnection =
+    failure instanceof OpenAI.APIConnectionError || failure instanceof OpenAI.APIUserAbortError
+  if (!isConnection && failure instanceof OpenAI.APIError) return fromAnswer(failure, request)
   const chain = chainOf(failure)
-  if (chain.some((error) => error instanceof SyntaxError || error instanceof ReplyTooLong))
+  if (!isConnection && chain.some((error) => error instanceof SyntaxError || error instanceof ReplyTooLong))
     return unreadable(chain.map((error) => error.message).join(": "), request)
-  return fromTransport(failure, request)
+  const description = chain.length === 0 ? String(failure) : chain.map(wordsOf).join(": ")
+  return aiError({ raw: failure, description, cause: failure }, request)
 }
 
-/** An error that came with status 200, by the status it names. */
-export const reasonOfDetail = (detail: ErrorDetail, request: Request): AiError.AiErrorReason => {
+/** An error that came with status 200, in `body` as a whole. */
+export const reasonOfDetail = (
+  detail: ErrorDetail,
+  body: string,
+  request: Request
+): AiError.AiErrorReason => {
   const code = Number(detail.code)
   const named = Number.isInteger(code) && code >= 400 && code <= 599
-  const raw = Option.match(decodeDetail(detail.metadata?.raw), {
-    onNone: () => null,
-    onSome: (inner) => inner.type
-  })
-  return fromAnswer(
+  return aiError(
     {
-      status: named ? code : undefined,
-      headers: undefined,
-      detail: raw === undefined || raw === null ? detail : { ...detail, type: raw }
+      raw: { status: 200, body, now: request.now },
+      description: detail.message || "an error without a message",
+      http: { status: named ? code : undefined }
     },
     request
   )

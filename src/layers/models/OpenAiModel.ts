@@ -36,13 +36,14 @@ const partsOf = (
   request: OpenAiFailure.Request
 ): Result.Result<Array<Response.PartEncoded>, AiError.AiErrorReason> => {
   const error = decodeError(foreign)
-  if (Option.isSome(error)) return Result.fail(OpenAiFailure.reasonOfDetail(error.value.error, request))
+  if (Option.isSome(error))
+    return Result.fail(OpenAiFailure.reasonOfDetail(error.value.error, JSON.stringify(foreign), request))
   const completion = decodeCompletion(foreign)
   if (Result.isFailure(completion))
     return Result.fail(OpenAiFailure.unreadable(completion.failure.message, request))
   const { choices, usage } = completion.success
   const [{ message, finish_reason, error: failed }] = choices
-  if (failed) return Result.fail(OpenAiFailure.reasonOfDetail(failed, request))
+  if (failed) return Result.fail(OpenAiFailure.reasonOfDetail(failed, JSON.stringify(foreign), request))
   const refusal = message?.refusal || undefined
   const text = message?.content || refusal || ""
   return Result.succeed([
@@ -70,7 +71,10 @@ const streamReader = (request: OpenAiFailure.Request) => {
         return Result.fail(OpenAiFailure.unreadable(chunk.failure.message, request))
       usage = chunk.success.usage ?? usage
       const choice = chunk.success.choices?.[0]
-      if (choice?.error) return Result.fail(OpenAiFailure.reasonOfDetail(choice.error, request))
+      if (choice?.error)
+        return Result.fail(
+          OpenAiFailure.reasonOfDetail(choice.error, `data: ${JSON.stringify(foreign)}`, request)
+        )
       finish = choice?.finish_reason ?? finish
       refused = refused || Boolean(choice?.delta?.refusal)
       const delta = choice?.delta?.content || choice?.delta?.refusal || ""

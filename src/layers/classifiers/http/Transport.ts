@@ -28,7 +28,8 @@ export const disturbances: ReadonlyArray<Disturbance> = [
     reach: "refused",
     codes:
       /^(?:ERR_INVALID_(?:URL|CHAR|HTTP_TOKEN|PROTOCOL)|ERR_HTTP_INVALID_HEADER_VALUE|UND_ERR_INVALID_ARG|UND_ERR_REQ_CONTENT_LENGTH_MISMATCH)$/,
-    words: /^(?:bad port|unknown scheme|Invalid URL|Failed to parse URL|Request cannot be constructed from)/i
+    words:
+      /^(?:bad port|unknown scheme|Invalid URL|Failed to parse URL|Request cannot be constructed from|Headers\.\w+: .{0,300}is an invalid header)/i
   },
   {
     id: "transport.tls",

@@ -17,7 +17,7 @@ const ruleOf = (meaning: Meaning): LlmRule => ({
       return conclude(meaning.tag, "happened", answer)
     }
     if (!complains(answer) || !applies(meaning, answer)) return undefined
-    const reach = meaning.tag === "ProviderServerError" ? faultReach(answer) : refusalReach(answer)
+    const reach = meaning.isFault === true ? faultReach(answer) : refusalReach(answer)
     const conclusion = conclude(meaning.tag, reach, answer)
     // A proxy that wants a password does not change its mind.
     return meaning.tag === "ProxyFailure"

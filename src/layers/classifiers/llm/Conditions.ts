@@ -46,6 +46,13 @@ export const conditions = {
     false,
     "Check the model's name and the address against the provider's list, and that the key may use it."
   ),
+  AddressWrong: row(
+    "configuration",
+    "configuration",
+    "medium",
+    false,
+    "No language model answers at that address: check the base URL."
+  ),
   RequestUnsuited: row(
     "configuration",
     "configuration",

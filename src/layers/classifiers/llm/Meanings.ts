@@ -14,6 +14,8 @@ export interface Meaning {
   readonly words?: RegExp
   /** Why a model stopped, in an answer that came and is paid for. */
   readonly stops?: RegExp
+  /** A fault on the way, behind which something may have been generated. */
+  readonly isFault?: boolean
   /** Where the same code or words mean something else. */
   readonly unless?: (answer: Answer) => boolean
 }
@@ -21,6 +23,13 @@ export interface Meaning {
 /** Google sends one sentence for the day's quota and the minute's; only the names of the quotas tell them apart. */
 const isByTheMinute = (answer: Answer): boolean =>
   hasCode(answer, /perminute/) && !hasCode(answer, /perday/) && !says(answer, /\blimit: 0\b/)
+
+const notThere: ReadonlyArray<number> = [300, 301, 302, 303, 304, 307, 308, 404, 405, 410]
+
+/** A wrong address is answered in the same way as an unknown model, but then nobody speaks of models. */
+const speaksOfModel = (answer: Answer): boolean =>
+  hasCode(answer, /model|deployment/) ||
+  says(answer, /\b(?:models?|deployments?|no endpoints? found|try pulling it)\b/i)
 
 /** From what no wait and no repeat can mend to what passes by itself, so that a doubtful case is not repeated. */
 export const meanings: ReadonlyArray<Meaning> = [
@@ -117,13 +126,21 @@ export const meanings: ReadonlyArray<Meaning> = [
     unless: (answer) => hasCode(answer, /^model_not_found$/)
   },
   {
-    id: "setting.model-or-address",
+    id: "setting.address",
+    tag: "AddressWrong",
+    statuses: notThere,
+    unless: speaksOfModel
+  },
+  {
+    id: "setting.model",
     tag: "ModelNotFound",
-    statuses: [300, 301, 302, 303, 304, 307, 308, 404, 405, 410],
+    statuses: notThere,
     codes:
       /^(?:not_found(?:_error)?|notfound(?:error)?|model_not_found|model_not_available|deploymentnotfound|model_decommissioned|404|resourcenotfoundexception|invalid_model)$/,
-    words:
-      /(?:model|deployment)\b.{0,120}(?:not found|does not exist|decommissioned|no longer (?:available|supported)|has been (?:retired|deprecated))|no endpoints? found|no models? loaded|try pulling it|not a valid model|invalid model\b/i
+    words: anyOf(
+      /(?:model|deployment)\b.{0,120}(?:not found|does not exist|decommissioned|no longer (?:available|supported)|has been (?:retired|deprecated))/,
+      /no endpoints? found|no models? loaded|try pulling it|not a valid model|invalid model\b/
+    )
   },
   {
     id: "setting.unsuited",
@@ -151,6 +168,12 @@ export const meanings: ReadonlyArray<Meaning> = [
     words: /rate[- ]limit(?:ed)? (?:reached|exceeded|upstream)|too many requests|temporarily rate-limited/i
   },
   {
+    id: "later.unavailable",
+    tag: "ProviderOverloaded",
+    statuses: [503],
+    isFault: true
+  },
+  {
     id: "fault.conflict",
     tag: "ProviderConflict",
     statuses: [409, 425],
@@ -159,9 +182,12 @@ export const meanings: ReadonlyArray<Meaning> = [
   {
     id: "fault.of-the-provider",
     tag: "ProviderServerError",
-    statuses: [408, 499, 500, 501, 502, 503, 504],
+    statuses: [408, 499, 500, 501, 502, 504],
+    isFault: true,
     codes:
-      /^(?:api_error|timeout(?:_error)?|server_error|internal(?:_server)?(?:_error)?|internal_failure|internalserver(?:error|exception)|internalfailure|internalservererror|modelerrorexception|modelstreamerrorexception|modeltimeoutexception|deadline_exceeded|upstream_error|provider_error|bad_gateway|apiconnectionerror|5\d\d|408)$/
+      /^(?:api_error|timeout(?:_error)?|server_error|internal(?:_server)?(?:_error)?|internal_failure|internalserver(?:error|exception)|internalfailure|internalservererror|modelerrorexception|modelstreamerrorexception|modeltimeoutexception|deadline_exceeded|upstream_error|provider_error|bad_gateway|apiconnectionerror|5\d\d|408)$/,
+    // Whatever its body calls it: the status says that the request is wrong, and it will be wrong again.
+    unless: ({ status }) => status === 400 || status === 422
   },
   {
     id: "request.rejected",
