@@ -5,7 +5,7 @@ import type { Input } from "../../services/Contract.ts"
 import type { GitContract } from "../../services/Git.ts"
 import { type GitCommand, type GitOutput, refuse } from "./Command.ts"
 import { type RemoteReason, fileReason, gitFailed, localReason, remoteReason } from "./Failures.ts"
-import { isAccepted, isMoved, pushReason, refAnswer, refusalReason } from "./PushFailures.ts"
+import { isAccepted, pushReason, refAnswer } from "./PushFailures.ts"
 import { type GitOptions, addressed } from "./Address.ts"
 import { branchProblem, isPath, remoteUrlProblem, shown } from "./Names.ts"
 import { shaFrom } from "./Objects.ts"
@@ -137,8 +137,9 @@ export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLo
       const what = answer === undefined ? "did not mention the branch" : `answered: ${answer.summary}`
       return yield* Effect.fail(gitFailed(output.operation, `git ended well, but the remote ${what}`))
     }
-    if (answer === undefined || isAccepted(answer)) return yield* Effect.fail(pushReason(output, place))
-    return yield* isMoved(answer) ? moved(input) : Effect.fail(refusalReason(output, answer, place))
+    const refused = answer === undefined || isAccepted(answer) ? undefined : answer
+    const reason = pushReason(output, place, refused)
+    return yield* reason === undefined ? moved(input) : Effect.fail(reason)
   })
 
   const ask = Effect.fnUntraced(function* (directory: string, args: ReadonlyArray<string>) {

@@ -1,13 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { PlatformError } from "effect"
-import { fileReason, localReason, remoteReason } from "../../../src/layers/git/Failures.ts"
+import { PlatformError, Schema } from "effect"
+import * as Evidence from "../../../src/domain/errors/Evidence.ts"
+import { type Tag, conditions } from "../../../src/layers/classifiers/git/Conditions.ts"
 import {
-  isAccepted,
-  isMoved,
-  pushReason,
-  refAnswer,
-  refusalReason
-} from "../../../src/layers/git/PushFailures.ts"
+  fileReason,
+  localOf,
+  localReason,
+  reasons,
+  remoteOf,
+  remoteReason
+} from "../../../src/layers/git/Failures.ts"
+import { isAccepted, pushOf, pushReason, refAnswer } from "../../../src/layers/git/PushFailures.ts"
+import { GitContract } from "../../../src/services/Git.ts"
 import { branchProblem, isPath, refProblem, remoteUrlProblem, shown } from "../../../src/layers/git/Names.ts"
 
 const place = { path: "/mirror", remoteUrl: "https://example.org/a/b.git", branch: "moose/wo-1" }
@@ -22,7 +26,35 @@ const end = (stderr: string, exitCode: number | null = 128, signal: string | nul
 const ssh = (line: string) =>
   `${line}\nfatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights\nand the repository exists.\n`
 
+const isTag = (name: string): name is Tag => name in conditions
+const tags = Object.keys(reasons).filter(isTag)
+
 describe("GitFailures", () => {
+  it("has a declared reason for every condition that the classifier knows, for every kind of command", () => {
+    assert.deepStrictEqual(tags.toSorted(), Object.keys(conditions).toSorted())
+    const evidence = Evidence.make({ operation: "git push", excerpt: "words" })
+    for (const tag of tags) {
+      const found = { tag, evidence }
+      assert.isTrue(Schema.is(GitContract.diff.failure)(localOf(found, "/m")), tag)
+      for (const method of ["remoteHead", "fetchBranch", "defaultBranch"] as const) {
+        assert.isTrue(Schema.is(GitContract[method].failure)(remoteOf(found, place)), tag)
+      }
+      for (const refused of [true, false]) {
+        const reason = pushOf(found, place, refused)
+        if (reason === undefined) assert.strictEqual(reasons[tag], "HeadMoved")
+        else assert.isTrue(Schema.is(GitContract.push.failure)(reason), tag)
+      }
+    }
+  })
+
+  it("reads an end once: the reason and its condition agree", () => {
+    const locked = localReason(end("fatal: bad object worktrees/wo-1-1/HEAD"), "/m")
+    assert.strictEqual(locked._tag, "RepositoryLocked")
+    if (locked._tag !== "RepositoryLocked") return
+    assert.strictEqual(locked.evidence.condition?.tag, "WorktreeHalfMade")
+    assert.isTrue(locked.evidence.condition?.retryable)
+  })
+
   it("tells what went wrong on this machine", () => {
     const cases = [
       [
@@ -41,7 +73,6 @@ describe("GitFailures", () => {
       ],
       ["fatal: unable to write loose object file: No space left on device", "DiskFull"],
       ["fatal: cannot update ref 'refs/heads/a': couldn't write '/m/refs/heads/a.lock'", "DiskFull"],
-      ["remote: fatal: write error: No space left on device", "GitFailed"],
       ["", "GitFailed"]
     ] as const
     for (const [stderr, tag] of cases) assert.strictEqual(localReason(end(stderr), "/m")._tag, tag, stderr)
@@ -68,13 +99,16 @@ describe("GitFailures", () => {
       ["error: RPC failed; curl 56 Recv failure: Connection reset by peer", "RemoteUnreachable"],
       ["fatal: could not read Username for 'https://x': terminal prompts disabled", "AuthenticationFailed"],
       ["remote: Repository not found.\nfatal: repository 'https://x/' not found", "RepositoryMissing"],
-      ["fatal: transport 'ext' not allowed", "GitFailed"]
+      ["fatal: transport 'ext' not allowed", "RepositoryMissing"],
+      // The remote's disk, not ours.
+      ["remote: fatal: write error: No space left on device\nfatal: early EOF", "GitFailed"],
+      ["error: RPC failed; HTTP 507 curl 22 The requested URL returned error: 507", "GitFailed"]
     ] as const
     for (const [stderr, tag] of cases) {
       assert.strictEqual(remoteReason(end(stderr), place)._tag, tag, stderr)
     }
     const archived = ssh("ERROR: This repository was archived so it is read-only.")
-    assert.strictEqual(pushReason(end(archived), place)._tag, "PermissionDenied")
+    assert.strictEqual(pushReason(end(archived), place)?._tag, "PermissionDenied")
     assert.strictEqual(remoteReason(end(archived), place)._tag, "AuthenticationFailed")
   })
 
@@ -85,19 +119,30 @@ describe("GitFailures", () => {
     const created = refAnswer(printed, "refs/heads/a/b")
     assert.deepStrictEqual(created, { flag: "*", summary: "[new branch]" })
     const stale = refAnswer(printed, "refs/heads/b")
-    assert.isTrue(stale !== undefined && isMoved(stale) && !isAccepted(stale))
+    assert.isTrue(stale !== undefined && !isAccepted(stale))
     assert.isFalse(isAccepted({ flag: "-", summary: "[deleted]" }))
-    assert.isTrue(
-      isMoved({
-        flag: "!",
-        summary: "[remote rejected] (cannot lock ref 'refs/heads/b': is at 1111 but expected 2222)"
-      })
-    )
+  })
+
+  it("leaves it to another question where a branch is that has moved", () => {
+    for (const summary of [
+      "[rejected] (stale info)",
+      "[rejected] (fetch first)",
+      "[remote rejected] (reference already exists)",
+      "[remote rejected] (cannot lock ref 'refs/heads/b': is at 1111 but expected 2222)"
+    ]) {
+      assert.isUndefined(pushReason(end("", 1), place, { flag: "!", summary }), summary)
+    }
   })
 
   it("tells the kinds of refusal apart", () => {
     const refused = (why: string, stderr = "") =>
-      refusalReason(end(stderr, 1), { flag: "!", summary: `[remote rejected] (${why})` }, place)._tag
+      pushReason(end(stderr, 1), place, { flag: "!", summary: `[remote rejected] (${why})` })?._tag
+    assert.strictEqual(refused("unpacker error"), "RemoteUnreachable")
+    assert.strictEqual(refused("missing necessary objects"), "PushRejected")
+    assert.strictEqual(
+      refused("pre-receive hook declined", "remote: You are not allowed to push code to this project."),
+      "PermissionDenied"
+    )
     assert.strictEqual(refused("protected branch hook declined"), "PushProtected")
     assert.strictEqual(refused("pre-receive hook declined"), "PushRejected")
     assert.strictEqual(

@@ -184,7 +184,9 @@ describe("GitCli with a remote", () => {
             yield* Effect.flip(git.defaultBranch({ remoteUrl })),
             yield* Effect.flip(git.push({ directory, remoteUrl, sha: ours, branch, expected: null }))
           ]
-          for (const failure of failures) assert.strictEqual(failure._tag, "GitFailed", remoteUrl)
+          // `ext::` is refused by git itself, as no address of a repository.
+          const tag = remoteUrl.startsWith("ext::") ? "RepositoryMissing" : "GitFailed"
+          for (const failure of failures) assert.strictEqual(failure._tag, tag, remoteUrl)
         }
         assert.isFalse(yield* fs.exists(pwned))
         // Odd but lawful.

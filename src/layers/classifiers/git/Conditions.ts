@@ -25,6 +25,7 @@ export const conditions = {
   LockStale: leftover(
     "The process that took the lock is gone: make sure none is alive, then delete the lock file."
   ),
+  WorktreeHalfMade: passing("Another process is just making a worktree here; the next try sees all of it."),
   RefMovedMeanwhile: passing("Two processes updated the same reference; the next try sees the new value."),
 
   PushWaitsForScan: passing("The host still scans the commit; push again when the result is there."),
@@ -37,6 +38,9 @@ export const conditions = {
   ),
   PushRefused: refusal(
     "The remote refused the push: read its lines, change the commits or the target branch."
+  ),
+  BranchProtected: refusal(
+    "The branch is protected: push to another one, or have its rules let this push through."
   ),
   SecretBlocked: row(
     "rejected",
@@ -66,6 +70,13 @@ export const conditions = {
     "critical",
     false,
     "The push deleted the remote branch, as an empty local reference does. Restore it from a clone or the reflog."
+  ),
+  RemoteDiskFull: row(
+    "configuration",
+    "platform",
+    "critical",
+    false,
+    "The remote's disk is full: free space there, then repeat."
   ),
   RemoteUnpackFailed: unclear(
     "The remote could not store the pack and did not say why; its branch is unchanged."

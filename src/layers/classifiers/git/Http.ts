@@ -28,7 +28,7 @@ const ofStatus = (code: number, facts: Facts): Conclusion<Tag> => {
   }
   if (code === 525 || code === 526 || code === 495 || code === 496)
     return { tag: "TlsFailure", reach: "refused" }
-  if (code === 507) return { tag: "DiskFull", reach: whenSent(facts) }
+  if (code === 507) return { tag: "RemoteDiskFull", reach: whenSent(facts) }
   if (code === 501 || code === 505) return { tag: "ServiceRefused", reach: "refused" }
   if (code === 511) return { tag: "NotAGitServer", reach: "refused" }
   if (code >= 500) return { tag: "RemoteServerError", reach: whenSent(facts) }

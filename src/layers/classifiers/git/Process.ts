@@ -47,6 +47,8 @@ export const nesting: ReadonlyArray<TextRule<Tag>> = [
   }
 ]
 
+const diskFull = new RegExp(`${Words.noSpace}|couldn't (?:write|close) '.*\\.lock'`, "m")
+
 /** The machine: disk, memory, permissions, locks. They come before the network, whose words a full disk also brings out. */
 export const machine: ReadonlyArray<TextRule<Tag>> = [
   {
@@ -58,8 +60,8 @@ export const machine: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "disk.full",
     // A full disk that is met while a lock file is written is reported without its reason.
-    says: new RegExp(`${Words.noSpace}|couldn't (?:write|close) '.*\\.lock'`, "m"),
-    is: "DiskFull",
+    says: diskFull,
+    is: ({ own, remoteSpoke }) => (remoteSpoke && !diskFull.test(own) ? "RemoteDiskFull" : "DiskFull"),
     reach: atSomeStage
   },
   {
@@ -77,6 +79,13 @@ export const machine: ReadonlyArray<TextRule<Tag>> = [
     ),
     is: "LockHeld",
     reach: atTheLock
+  },
+  {
+    id: "lock.worktree-half-made",
+    // The files of a worktree that is just being added are empty, which is no error, or all zeros.
+    says: /bad object worktrees\/[^/]+\/HEAD|failed to read worktrees\/[^/]+\/(?:commondir|gitdir|HEAD): Success/m,
+    is: "WorktreeHalfMade",
+    reach: atSomeStage
   },
   {
     id: "lock.changed-under-us",

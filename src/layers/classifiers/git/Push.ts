@@ -88,7 +88,7 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
     /too large|size limit/i,
     /\bGH001\b|exceeds maximum allowed size|exceeds (?:the )?(?:GitHub's )?(?:maximum )?(?:file |pack )?size|is larger than|file size limit|exceeding the maximum|exceeded the (?:maximum|limit)|push size/i
   ),
-  refused("push.remote-disk", "DiskFull", never, new RegExp(Words.noSpace)),
+  refused("push.remote-disk", "RemoteDiskFull", never, new RegExp(Words.noSpace)),
   refused(
     "push.remote-permission",
     "PermissionDenied",
@@ -133,6 +133,7 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
     "RemoteUpdateFailed",
     /failed to (?:update|lock|write)|unable to (?:update|lock|write)/i
   ),
+  refused("push.protected", "BranchProtected", /protected branch/i, /\bGH006\b|protected branch/i),
   onPush("push.refused", ({ refused: no }) =>
     no.length > 0 ? { tag: "PushRefused", reach: "refused" } : undefined
   ),
