@@ -342,7 +342,7 @@ describe.concurrent("a mistake", () => {
         {
           args: ["status"],
           problem: /^The database cannot be reached/,
-          fix: /^Check that the database is up/
+          fix: /^Check the database's address/
         },
         "nonsense"
       ).pipe(Effect.scoped)

@@ -65,5 +65,5 @@ const fromWords = ({ problems }: Answer): number | undefined => {
 export const waitMs = (answer: Answer): number | undefined =>
   sensible(fromRetryAfter(answer) ?? fromReset(answer) ?? fromWords(answer))
 
-/** The same, by the headers alone, where the answer is read by somebody else. */
+/** The same by Retry-After alone, for an answer that no classifier reads. */
 export const headersWaitMs = (answer: Dated): number | undefined => sensible(fromRetryAfter(answer))

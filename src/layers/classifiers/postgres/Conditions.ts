@@ -10,6 +10,15 @@ const row = (
 ): ConditionRow => ({ category, blame, severity, retryable, hint })
 
 const connection = {
+  // Met elsewhere, too, but here it is known what does not answer.
+  NetworkUnreachable: {
+    ...sharedConditions.NetworkUnreachable,
+    hint: "Check that the database is up and reachable, then try again."
+  },
+  InvalidRequest: {
+    ...nodeConditions.InvalidRequest,
+    hint: "Check the database's address: it, or the call itself, is wrong."
+  },
   DatabaseConnectionLost: row(
     "transient",
     "platform",
