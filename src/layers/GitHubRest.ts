@@ -8,7 +8,7 @@ import type { RepositoryName } from "../domain/Project.ts"
 import { PullRequest } from "../domain/PullRequest.ts"
 import { GitHub } from "../services/GitHub.ts"
 import { Answer, fromAnswer, fromConnection, fromCreateAnswer, fromUndecodable } from "./GitHubFailures.ts"
-import type { Call } from "./GitHubFailures.ts"
+import type { Call } from "./GitHubReasons.ts"
 
 export interface Options {
   /** The REST API: `https://api.github.com`, an enterprise's `/api/v3`, or a local forge. */

@@ -18,7 +18,7 @@ import type { Usage } from "../domain/Spending.ts"
 import type { Failure, Input } from "../services/Contract.ts"
 import { type ModelReply, Proposer, type ProposerContract } from "../services/Proposer.ts"
 import * as OfflineModel from "./models/OfflineModel.ts"
-import * as OpenAiFailure from "./models/OpenAiFailure.ts"
+import * as OpenAiReason from "./models/OpenAiReason.ts"
 import * as OpenAiModel from "./models/OpenAiModel.ts"
 import type * as OpenAiRequest from "./models/OpenAiRequest.ts"
 
@@ -48,7 +48,7 @@ const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
   const description = "description" in reason ? reason.description : undefined
   const http = "http" in reason ? reason.http : undefined
   const status = http?.response?.status
-  const { overloaded = false, ...met } = OpenAiFailure.factsOf(reason)
+  const { overloaded = false, ...met } = OpenAiReason.factsOf(reason)
   const evidence = Evidence.make({
     operation: operations[choice.provider],
     excerpt: description ?? http?.body ?? reason.message,
@@ -74,9 +74,9 @@ export const translate =
         AuthenticationError: () => new AuthenticationFailed({ service, evidence }),
         ContentPolicyError: () => new Refused({ model, evidence }),
         InvalidRequestError: ({ constraint }) => {
-          if (constraint === OpenAiFailure.contextLengthExceeded)
+          if (constraint === OpenAiReason.contextLengthExceeded)
             return new ContextWindowExceeded({ model, evidence })
-          if (constraint === OpenAiFailure.modelNotFound) return new ModelNotFound({ model, evidence })
+          if (constraint === OpenAiReason.modelNotFound) return new ModelNotFound({ model, evidence })
           return rejected()
         },
         InternalProviderError: () =>

@@ -3,13 +3,8 @@ import { Schema } from "effect"
 import * as Evidence from "../../src/domain/errors/Evidence.ts"
 import type { Tag } from "../../src/layers/classifiers/github/Conditions.ts"
 import { conditions } from "../../src/layers/classifiers/github/Conditions.ts"
-import {
-  createReasonOf,
-  fromConnection,
-  fromCreateAnswer,
-  reasonOf,
-  reasons
-} from "../../src/layers/GitHubFailures.ts"
+import { fromConnection, fromCreateAnswer } from "../../src/layers/GitHubFailures.ts"
+import { createReasonOf, reasonOf, reasons } from "../../src/layers/GitHubReasons.ts"
 import { GitHubContract } from "../../src/services/GitHub.ts"
 
 const call = { operation: "POST /repos/{owner}/{repo}/pulls", service: "https://api", repository: "a/b" }

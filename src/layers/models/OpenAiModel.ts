@@ -3,6 +3,7 @@ import { AiError, LanguageModel, type Response, Telemetry } from "effect/ai"
 import { redact } from "../../domain/errors/Evidence.ts"
 import * as OpenAiClient from "./OpenAiClient.ts"
 import * as OpenAiFailure from "./OpenAiFailure.ts"
+import * as OpenAiReason from "./OpenAiReason.ts"
 import * as OpenAiReply from "./OpenAiReply.ts"
 import * as OpenAiRequest from "./OpenAiRequest.ts"
 
@@ -33,7 +34,7 @@ const decodeChunk = Schema.decodeUnknownResult(OpenAiReply.Chunk)
 /** The parts of one whole answer. */
 const partsOf = (
   foreign: unknown,
-  request: OpenAiFailure.Request
+  request: OpenAiReason.Request
 ): Result.Result<Array<Response.PartEncoded>, AiError.AiErrorReason> => {
   const error = decodeError(foreign)
   if (Option.isSome(error))
@@ -59,7 +60,7 @@ const partsOf = (
 const textId = "0"
 
 /** Collects what a stream says about the answer as a whole, and turns its chunks into parts. */
-const streamReader = (request: OpenAiFailure.Request) => {
+const streamReader = (request: OpenAiReason.Request) => {
   let text = ""
   let refused = false
   let finish: string | undefined
@@ -119,7 +120,7 @@ export const make = (options: Options): Effect.Effect<LanguageModel.LanguageMode
     tokenLimit: options.tokenLimit ?? OpenAiRequest.tokenLimitOf(baseUrl)
   }
 
-  const request = Effect.map(Clock.currentTimeMillis, (now): OpenAiFailure.Request => ({
+  const request = Effect.map(Clock.currentTimeMillis, (now): OpenAiReason.Request => ({
     url,
     now,
     conceal: (text) => (apiKey === "" ? text : text.replaceAll(apiKey, "[redacted]"))

@@ -9,9 +9,7 @@ const maybe = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr
 /** An error as the provider words it. Compatible servers send it without the `error` around it, too. */
 export const ErrorDetail = Schema.Struct({
   message: maybe(Schema.String),
-  type: maybe(Schema.String),
-  code: maybe(Schema.Union([Schema.String, Schema.Number])),
-  metadata: maybe(Schema.Struct({ raw: Schema.Unknown }))
+  code: maybe(Schema.Union([Schema.String, Schema.Number]))
 })
 export type ErrorDetail = typeof ErrorDetail.Type
 
