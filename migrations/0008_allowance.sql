@@ -7,6 +7,13 @@ language sql stable as $$
   where work_order = order_id and run = order_run and failure->>'blame' = 'task'
 $$;
 
+-- When the order's time began to count: a new run, and somebody's decision, give it all of it again.
+create or replace function moose.counts_from(w public.work_orders) returns timestamptz
+language sql stable as $$
+  select coalesce((select max(at) from public.work_order_events
+                   where work_order = w.id and kind in ('RunStarted', 'Resolved')), w.created_at)
+$$;
+
 create or replace function moose.work_order_json(w public.work_orders) returns jsonb
 language sql stable as $$
   select jsonb_build_object(
@@ -23,6 +30,7 @@ language sql stable as $$
     'failure', w.last_failure,
     'cost', moose.order_spent(w.id),
     'attemptsSpent', moose.attempts_spent(w.id, w.run),
+    'countsFrom', moose.iso(moose.counts_from(w)),
     'steps', moose.step_summaries(w.id, w.run),
     'submittedAt', moose.iso(w.created_at), 'updatedAt', moose.iso(w.updated_at))
 $$;
@@ -44,7 +52,8 @@ begin
     'reservations', (
       select coalesce(jsonb_agg(jsonb_build_object('id', c.id, 'call', c.call, 'model', c.model, 'amount', c.reserved_micros)
         order by c.created_at, c.id), '[]')
-      from public.cost_tracking c where c.work_order = w.id and c.state = 'reserved'));
+      from public.cost_tracking c where c.work_order = w.id and c.state = 'reserved'),
+    'spent', moose.order_spent(w.id));
 end
 $$;
 

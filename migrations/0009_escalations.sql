@@ -17,7 +17,6 @@ create table public.escalations (
   -- When the next notice (the first one, or a reminder) is due; null when none is.
   next_notice_at     timestamptz default moose.now(),
   notices            integer not null default 0,
-  failed_notices     integer not null default 0,
   -- Where the last notice went, and what the other side called it.
   receipt            jsonb,
   ack_deadline       timestamptz,
@@ -187,19 +186,10 @@ $$;
 create or replace function moose.notice_sent(p jsonb) returns jsonb
 language sql as $$
   update public.escalations
-  set notices = notices + 1, failed_notices = 0, receipt = p->'receipt' || jsonb_build_object('at', moose.iso(moose.now())),
+  set notices = notices + 1, receipt = p->'receipt' || jsonb_build_object('at', moose.iso(moose.now())),
       ack_deadline = case when acknowledged_at is null then moose.now() + make_interval(secs => (p->>'ackMs')::numeric / 1000) end,
       next_notice_at = case when acknowledged_at is null then moose.now() + make_interval(secs => (p->>'ackMs')::numeric / 1000) end,
       updated_at = moose.now()
-  where id = (p->>'id')::bigint and status = 'open' and notices = (p->>'notices')::integer;
-  select 'null'::jsonb
-$$;
-
-create or replace function moose.notice_failed(p jsonb) returns jsonb
-language sql as $$
-  update public.escalations
-  set failed_notices = failed_notices + 1,
-      next_notice_at = moose.now() + make_interval(secs => (p->>'againMs')::numeric / 1000)
   where id = (p->>'id')::bigint and status = 'open' and notices = (p->>'notices')::integer;
   select 'null'::jsonb
 $$;

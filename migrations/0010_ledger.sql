@@ -185,7 +185,7 @@ begin
          coalesce(sum(reserved_micros) filter (where state = 'presumed'), 0)::bigint as presumed
   into spent from public.cost_tracking where project = t.id and day = today and model = model_name;
   if spent.settled + spent.reserved + spent.presumed + amount > model_limit then
-    return jsonb_build_object('scope', 'model_day', 'requested', amount, 'limit', model_limit,
+    return jsonb_build_object('scope', 'model_day', 'model', model_name, 'requested', amount, 'limit', model_limit,
       'settled', spent.settled, 'reserved', spent.reserved, 'presumed', spent.presumed, 'resetsAt', resets);
   end if;
   return null;

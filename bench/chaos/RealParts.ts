@@ -113,6 +113,7 @@ export const run = Effect.fnUntraced(
         model: "gpt-5-mini",
         prices: undefined,
         managerUrl: undefined,
+        clientManagerUrl: undefined,
         editor: "built-in",
         slots: 8
       })

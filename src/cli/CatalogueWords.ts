@@ -31,6 +31,8 @@ const actionWords = (action: Action, { retries, retryDelaysMs }: Entry): string 
       return "shows the model what was wrong"
     case "wait":
       return "waits, which costs no attempt, until it may have passed"
+    case "ask":
+      return "asks somebody how to go on, and waits for the answer"
   }
 }
 

@@ -2,6 +2,7 @@ import { budget } from "./commands/Budget.ts"
 import { demo } from "./commands/Demo.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { errors } from "./commands/Errors.ts"
+import { escalations } from "./commands/Escalations.ts"
 import { explain } from "./commands/Explain.ts"
 import { forge } from "./commands/Forge.ts"
 import { migrate } from "./commands/Migrate.ts"
@@ -20,6 +21,7 @@ export const commands = [
   status,
   explain,
   errors,
+  escalations,
   budget,
   project,
   doctor,

@@ -88,6 +88,7 @@ const afterAFailure = (story: OrderStory): Next => {
   return {
     hint: `${byHand}${hint === "" ? "Read what happened, and submit the work again." : hint}`,
     commands: [
+      `moose escalations list --order ${view.order.id}`,
       ...(doctorHelps.has(failure?.category ?? "") ? ["moose doctor"] : []),
       look(story),
       ...(tag === undefined ? [] : [others(tag)])
@@ -104,7 +105,10 @@ export const nextOf = (story: OrderStory): Next => {
     case "waiting":
       return whileItWaits(story)
     case "needs_review":
-      return { hint: "It waits for somebody's decision.", commands: [look(story)] }
+      return {
+        hint: "It waits for somebody's decision. See what can be chosen, and what it costs.",
+        commands: [`moose escalations list --order ${story.view.order.id}`]
+      }
     case "completed":
       return pullRequest === null
         ? { hint: "Nothing: it is done, in shadow. The change is on its branch.", commands: [] }

@@ -8,9 +8,9 @@ import type { WorkOrderView } from "../domain/WorkOrder.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
 import { seconds, style } from "./Style.ts"
 
-/** Nothing more will happen to the order, its clean-up included. */
+/** Nothing more will happen to the order by itself, its clean-up included. */
 const isOver = (view: WorkOrderView): boolean =>
-  isSettled(view.status) && view.disposition !== "rollback_pending"
+  view.status === "needs_review" || (isSettled(view.status) && view.disposition !== "rollback_pending")
 
 const mark = { StepStarted: "", StepSucceeded: style.good("✓"), StepFailed: style.bad("✗") }
 
@@ -40,6 +40,10 @@ const lineOf = (event: TimelineEvent): string | undefined => {
       return `  ${mark.StepFailed} ${step} ${seconds(event.ms ?? 0)}  ${message}`
     case "AttemptFailed":
       return `  ↻ ${step} ${" ".repeat(seconds(0).length)}  ${event.message}`
+    case "Escalated":
+    case "Resolved":
+    case "RunStarted":
+      return `  ! ${step} ${" ".repeat(seconds(0).length)}  ${message}`
     case "Parked":
       return `  … ${step} ${" ".repeat(seconds(0).length)}  ${event.message}`
     case "Noted":

@@ -1,9 +1,11 @@
 import { Console, Effect, Option, Schema } from "effect"
+import { Limits } from "../domain/policies/Limits.ts"
 import { quarantineRef } from "../domain/Ids.ts"
 import type { Resource } from "../domain/Resource.ts"
 import { isSettled } from "../domain/Status.ts"
 import { format } from "../domain/Usd.ts"
 import type { WorkOrderView } from "../domain/WorkOrder.ts"
+import { Escalations } from "../services/Escalations.ts"
 import { Resources } from "../services/Resources.ts"
 import { NotCompleted } from "./UserError.ts"
 import { style } from "./Style.ts"
@@ -68,6 +70,24 @@ const printLeft = Effect.fnUntraced(function* (view: WorkOrderView) {
   if (view.cost > 0) yield* Console.log(`  spent: $${format(view.cost)}`)
 })
 
+/** What somebody can decide about it. */
+const printEscalations = Effect.fnUntraced(function* ({ order, status }: WorkOrderView) {
+  const escalations = yield* Escalations
+  const open = yield* escalations.list({
+    status: "open",
+    workOrderId: order.id,
+    limit: Limits.escalationsListMax
+  })
+  for (const { id, context, options } of open) {
+    if (status === "needs_review" && typeof context["message"] === "string") {
+      yield* Console.log(indented(context["message"]))
+    }
+    const best = options.find(({ recommended }) => recommended)
+    const choice = best === undefined ? "" : `: ${best.label} ($${format(best.usd)})`
+    yield* Console.log(`  ${style.bold("To decide:")} moose escalations show ${id}${choice}`)
+  }
+})
+
 const indented = (text: string): string =>
   text
     .split("\n")
@@ -101,6 +121,7 @@ export const conclude = Effect.fnUntraced(function* (view: WorkOrderView, json: 
     if (view.failure !== null && view.status !== "cancelled") {
       yield* Console.log(`  ${style.bold("What to do:")} ${view.failure.hint}`)
     }
+    if (view.status !== "cancelled") yield* printEscalations(view)
   }
   if (view.status !== "completed") return yield* new NotCompleted({})
 })

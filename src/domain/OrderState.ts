@@ -24,6 +24,8 @@ export const OrderState = Schema.Struct({
   /** Money set aside for calls that nobody has closed yet. */
   reservations: Schema.Array(
     Schema.Struct({ id: ReservationId, call: Schema.String, model: Schema.String, amount: Usd })
-  )
+  ),
+  /** What it has cost so far, over all its runs; what is reserved or presumed counts. */
+  spent: Usd
 })
 export type OrderState = typeof OrderState.Type

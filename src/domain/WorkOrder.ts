@@ -72,6 +72,8 @@ export class WorkOrderView extends Schema.Class<WorkOrderView>("WorkOrderView")(
   cost: Usd,
   /** Failures of this run that the order's own work caused. */
   attemptsSpent: Schema.Int,
+  /** Since when its deadline counts: it was submitted then, or somebody let it go on. */
+  countsFrom: Schema.DateTimeUtcFromString,
   steps: Schema.Array(StepSummary),
   submittedAt: Schema.DateTimeUtcFromString,
   updatedAt: Schema.DateTimeUtcFromString

@@ -3,17 +3,21 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, FileSystem, Layer, Option, Path, Redacted } from "effect"
 import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"
 import * as PriceTable from "../domain/policies/PriceTable.ts"
+import * as Notices from "../operations/Notices.ts"
 import * as ReservationSweep from "../operations/ReservationSweep.ts"
 import * as pipeline from "../pipeline.ts"
 import * as LocalForge from "./forge/LocalForge.ts"
+import * as FileSpool from "./FileSpool.ts"
 import * as GitCli from "./GitCli.ts"
 import * as GitHubRest from "./GitHubRest.ts"
 import * as Guarded from "./Guarded.ts"
+import * as HttpClientManager from "./HttpClientManager.ts"
 import * as HttpManager from "./HttpManager.ts"
 import * as LanguageModelProposer from "./LanguageModelProposer.ts"
 import * as PatchEditor from "./PatchEditor.ts"
 import * as BudgetStore from "./postgres/BudgetStore.ts"
 import * as EmbeddedPostgres from "./postgres/EmbeddedPostgres.ts"
+import * as EscalationsStore from "./postgres/EscalationsStore.ts"
 import * as IncidentsStore from "./postgres/IncidentsStore.ts"
 import * as JournalStore from "./postgres/JournalStore.ts"
 import * as Migrations from "./postgres/Migrations.ts"
@@ -76,6 +80,7 @@ export const store = Layer.mergeAll(
   JournalStore.layerJournal,
   JournalStore.layerResources,
   BudgetStore.layer,
+  EscalationsStore.layer,
   IncidentsStore.layer
 ).pipe(Layer.provideMerge(StoreCall.layerPg))
 
@@ -153,10 +158,28 @@ const models = Layer.unwrap(
   })
 )
 
-/** What the steps reach the world through. */
-export const tools = Layer.mergeAll(models, PatchEditor.layer, SubprocessChecks.layer, workspace).pipe(
-  Layer.provideMerge(forge)
+/** Who is told of escalations, and where they wait as long as they cannot be stored. */
+const escalating = Layer.unwrap(
+  Effect.gen(function* () {
+    const { clientManagerUrl } = yield* Settings
+    const directory = `${yield* home}/spool/escalations`
+    return Layer.merge(
+      clientManagerUrl === undefined
+        ? HttpClientManager.layerNobody
+        : HttpClientManager.layer({ url: clientManagerUrl }),
+      FileSpool.layer({ directory })
+    )
+  })
 )
+
+/** What the steps reach the world through. */
+export const tools = Layer.mergeAll(
+  models,
+  PatchEditor.layer,
+  SubprocessChecks.layer,
+  workspace,
+  escalating
+).pipe(Layer.provideMerge(forge))
 
 /** The store and what it is kept in: enough to submit, look and decide. */
 export const stored = store.pipe(Layer.provideMerge(database))
@@ -170,7 +193,8 @@ export const worker = (options: { readonly only?: ReadonlyArray<string> } = {}) 
     Effect.map(Settings, ({ slots }) =>
       pipeline.layer.pipe(
         Layer.provideMerge(PostgresEngine.layer({ slots, ...options })),
-        Layer.merge(ReservationSweep.layer)
+        Layer.merge(ReservationSweep.layer),
+        Layer.merge(Notices.layer)
       )
     )
   )

@@ -1,17 +1,4 @@
-import {
-  Clock,
-  Data,
-  Duration,
-  Effect,
-  Layer,
-  Option,
-  Predicate,
-  Random,
-  Result,
-  Schedule,
-  Stream
-} from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Clock, Data, Duration, Effect, Layer, Option, Random, Result, Schedule } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { TimedOut } from "../domain/errors/Reasons.ts"
 import { ManagerRejected, ManagerUnreachable } from "../domain/errors/RoutingError.ts"
@@ -21,6 +8,7 @@ import { jitter, retry } from "../domain/policies/Retry.ts"
 import { type Provider, Route } from "../domain/Route.ts"
 import type { Input } from "../services/Contract.ts"
 import { Manager, type ManagerContract } from "../services/Manager.ts"
+import * as PostJson from "./PostJson.ts"
 import { Question, clean, questionOf, readAnswer, readRejection, routeOf } from "./manager/Protocol.ts"
 import { headersWaitMs } from "./classifiers/http/Wait.ts"
 
@@ -49,43 +37,6 @@ const tooLate = (operation: string, limit: Duration.Duration) =>
     askedMs: 0
   })
 
-/** Statuses that are about the moment and not about the question. */
-const isPassing = (status: number): boolean =>
-  status >= 500 || status === 408 || status === 425 || status === 429
-
-/** What went wrong on the way; the errors of fetch say it in their causes only. */
-const wordsOf = (error: Error): string => {
-  const words: Array<string> = []
-  let next: unknown = error
-  for (let depth = 0; depth < Limits.classifiedCausesMax && Predicate.isError(next); depth++) {
-    words.push(next.message)
-    next = next.cause
-  }
-  return [...new Set(words)].filter((word) => word !== "").join(": ")
-}
-
-class TooLong extends Data.TaggedError("TooLong")<{ readonly message: string }> {}
-
-/** The body as text, if it is not longer than a manager has reason to be. */
-const readBody = ({ stream }: HttpClientResponse.HttpClientResponse) =>
-  stream.pipe(
-    Stream.runFoldEffect(
-      () => ({ bytes: 0, chunks: new Array<Uint8Array>() }),
-      ({ bytes, chunks }, chunk) => {
-        chunks.push(chunk)
-        const read = bytes + chunk.byteLength
-        return read > Limits.managerReplyBytesMax
-          ? Effect.fail(
-              new TooLong({ message: `the answer is longer than ${Limits.managerReplyBytesMax} bytes` })
-            )
-          : Effect.succeed({ bytes: read, chunks })
-      }
-    ),
-    Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8")),
-    // An answer without a body is an answer.
-    Effect.catchReason("HttpClientError", "EmptyBodyError", () => Effect.succeed(""))
-  )
-
 /** The waits of the retry table, spread by its jitter, or what the manager asks for if that is longer. */
 const waits = Schedule.recurs(retry.routing.delays.length).pipe(
   Schedule.setInputType<Unanswered | ManagerRejected>(),
@@ -97,27 +48,6 @@ const waits = Schedule.recurs(retry.routing.delays.length).pipe(
   )
 )
 
-/** A redirected POST would arrive as a GET, so an answer that redirects is none. */
-const http = FetchHttpClient.layer.pipe(
-  Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
-)
-
-/** The address without what must not be logged, and the header that its name and password become. */
-const addressed = (url: URL) => {
-  const { username, password } = url
-  const address = new URL(url)
-  address.username = ""
-  address.password = ""
-  const request = HttpClientRequest.post(address).pipe(HttpClientRequest.acceptJson)
-  const decoded = (part: string) =>
-    Option.getOrElse(Option.liftThrowable(decodeURIComponent)(part), () => part)
-  return {
-    operation: `POST ${address.origin}${address.pathname}`,
-    request:
-      username === "" ? request : HttpClientRequest.basicAuth(request, decoded(username), decoded(password))
-  }
-}
-
 /**
  * A manager at an address. It is posted `Question` and answers `Answer`, or a 4xx with `{"reason"}` when the
  * order itself must change. When it cannot be asked it is asked again as the retry table's row for routing says;
@@ -128,8 +58,12 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
     Manager,
     Effect.gen(function* () {
       const standIn = yield* Manager
-      const client = yield* HttpClient.HttpClient
-      const { operation, request } = addressed(options.url)
+      const { operation, ask: post } = yield* PostJson.make({
+        url: options.url,
+        question: Question,
+        timeout: Limits.managerCall,
+        bytesMax: Limits.managerReplyBytesMax
+      })
       const candidates = options.providers.flatMap((name) => PriceTable.models(options.prices, name))
       const { deadline } = retry.routing
 
@@ -140,28 +74,19 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
           askedMs: more.retryAfterMs ?? 0
         })
 
-      /** Sends one question and reads what comes back, whatever it is. */
-      const post = Effect.fnUntraced(function* ({ order, project }: Asked) {
-        const question = yield* HttpClientRequest.schemaBodyJson(Question)(
-          request,
-          questionOf(order, project, candidates)
-        ).pipe(
-          Effect.mapError((cause) => noAnswer("the question cannot be written as JSON", false, { cause }))
-        )
-        return yield* client.execute(question).pipe(
-          Effect.flatMap((response) => Effect.map(readBody(response), (body) => ({ response, body }))),
-          Effect.mapError((cause) => noAnswer(wordsOf(cause), cause._tag !== "TooLong", { cause })),
-          Effect.timeoutOrElse({
-            duration: Limits.managerCall,
-            orElse: () => Effect.fail(tooLate(operation, Limits.managerCall))
-          })
-        )
-      })
-
       const ask = Effect.fnUntraced(function* (input: Asked) {
-        const { response, body } = yield* post(input)
-        const { status: httpStatus, headers } = response
-        if (httpStatus >= 200 && httpStatus <= 299) {
+        const {
+          status: httpStatus,
+          headers,
+          body
+        } = yield* post(questionOf(input.order, input.project, candidates)).pipe(
+          Effect.mapError(({ excerpt, again, timedOutMs, cause }) =>
+            timedOutMs === undefined
+              ? noAnswer(excerpt, again, { cause })
+              : tooLate(operation, Duration.millis(timedOutMs))
+          )
+        )
+        if (PostJson.isGood(httpStatus)) {
           const answer = readAnswer(body)
           if (Result.isSuccess(answer)) return answer.success
           return yield* noAnswer(`the answer is not a route: ${answer.failure.message}`, false, {
@@ -169,7 +94,7 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
           })
         }
         const excerpt = `${httpStatus} ${body}`
-        if (isPassing(httpStatus)) {
+        if (PostJson.isPassing(httpStatus)) {
           const now = yield* Clock.currentTimeMillis
           const asked = headersWaitMs({ headers, now })
           return yield* noAnswer(excerpt, true, {
@@ -218,4 +143,4 @@ export const layer = (options: Options): Layer.Layer<Manager, never, Manager> =>
 
       return Manager.of({ route })
     })
-  ).pipe(Layer.provide(http))
+  ).pipe(Layer.provide(PostJson.httpClient))

@@ -19,6 +19,7 @@ const config = Config.all({
   model: optional(Config.NonEmptyString("MOOSE_MODEL")),
   prices: optional(Config.NonEmptyString("MOOSE_PRICES")),
   managerUrl: optional(Config.URL("MANAGER_URL")),
+  clientManagerUrl: optional(Config.URL("CLIENT_MANAGER_URL")),
   editor: Config.Literals(["built-in"], "MOOSE_EDITOR").pipe(Config.withDefault("built-in")),
   slots: Config.Int("MOOSE_SLOTS").pipe(Config.withDefault(Limits.runnerSlots))
 })
@@ -36,6 +37,8 @@ export interface SettingsShape {
   readonly prices: string | undefined
   /** Who is asked which models to use; the built-in rules when nothing is set, and when it does not answer. */
   readonly managerUrl: URL | undefined
+  /** Who is told of escalations; they stand with their orders when nothing is set, and when it does not answer. */
+  readonly clientManagerUrl: URL | undefined
   readonly editor: "built-in"
   readonly slots: number
 }
@@ -64,6 +67,7 @@ export const layerEmbedded = Layer.effect(
     model: undefined,
     prices: undefined,
     managerUrl: undefined,
+    clientManagerUrl: undefined,
     editor: "built-in" as const,
     slots: Limits.runnerSlots
   }))

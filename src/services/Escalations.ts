@@ -60,15 +60,9 @@ export const EscalationsContract = {
     output: Schema.Array(Escalation),
     failure: Schema.Union(storeReasons)
   },
-  /** The notice arrived; the next one, a reminder, is due after `ackMs`. */
+  /** The notice arrived; the next one, a reminder, is due after `ackMs`, or there is none. */
   noticeSent: {
-    input: Schema.Struct({ ...notice, receipt: Receipt, ackMs: Schema.Int }),
-    output: Schema.Void,
-    failure: Schema.Union(storeReasons)
-  },
-  /** It did not; it is due again after `againMs`. */
-  noticeFailed: {
-    input: Schema.Struct({ ...notice, againMs: Schema.Int }),
+    input: Schema.Struct({ ...notice, receipt: Receipt, ackMs: Schema.NullOr(Schema.Int) }),
     output: Schema.Void,
     failure: Schema.Union(storeReasons)
   }

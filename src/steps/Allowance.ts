@@ -10,6 +10,8 @@ export interface Allowance {
   readonly begin: (attempt: number) => void
   /** May something be tried at `beginsAt` (milliseconds since 1970) after such a failure? Remembers why not. */
   readonly allows: (meaning: Pick<Meaning, "blame">, beginsAt: number) => boolean
+  /** Milliseconds since 1970. */
+  readonly deadline: number
   /** Counts a failure after which the order goes on. */
   readonly spend: (meaning: Pick<Meaning, "blame">) => void
   /** Why nothing more was tried, where that is the reason. */
@@ -30,6 +32,7 @@ export const make = (order: {
   let spent = order.attemptsSpent
   let why: string | undefined
   return {
+    deadline,
     attempt: () => attempt,
     begin: (number) => {
       attempt = number

@@ -1,6 +1,7 @@
 import { Cause, Effect, Match, Option, Result, Schema } from "effect"
 import { Failure } from "../domain/errors/Failure.ts"
 import type { Fact } from "../domain/Fact.ts"
+import { escalationOf } from "../domain/policies/Options.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import { rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
 import type { Project } from "../domain/Project.ts"
@@ -76,7 +77,19 @@ const isStepError = Schema.is(Schema.Struct({ failure: Failure }))
 
 /** A wait has no legal way to a failure but through its step. */
 const outOfWait = ({ status }: WorkOrderView, step: StepName): ReadonlyArray<Fact> =>
-  status === "waiting" ? [{ _tag: "StatusMoved", to: step, disposition: null }] : []
+  status === "waiting" || status === "needs_review"
+    ? [{ _tag: "StatusMoved", to: step, disposition: null }]
+    : []
+
+/** The record of a failure whose step could not write it. */
+const unrecorded = (view: WorkOrderView, failure: Failure): ReadonlyArray<Fact> => [
+  ...outOfWait(view, failure.step),
+  { _tag: "StepFailed", step: failure.step, ms: 0, failure },
+  {
+    _tag: "Escalated",
+    ...escalationOf(failure, { _tag: failure.tag, message: failure.message }, view.order.project)
+  }
+]
 
 /** The status and the record of an order whose workflow ended with `cause`. */
 const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: Cause.Cause<unknown>) {
@@ -88,17 +101,18 @@ const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: 
   const known = Option.filter(error, isStepError)
   if (Option.isSome(known)) {
     const { step } = known.value.failure
-    const facts: ReadonlyArray<Fact> = isSettled(view.status)
-      ? []
-      : [...outOfWait(view, step), { _tag: "StepFailed", step, ms: 0, failure: known.value.failure }]
+    const facts = isSettled(view.status) ? [] : unrecorded(view, known.value.failure)
     return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
   }
   // A defect: the steps turn theirs into errors, so it is one of the pipeline itself.
   const step = Schema.is(StepName)(view.status) ? view.status : "tracking"
   const defect = Failures.fromDefect("pipeline", Cause.squash(cause))
   const failure = yield* Failures.describe({ at, step, attempt: 0 }, defect, meaningOf(defect))
-  const facts: ReadonlyArray<Fact> = [...outOfWait(view, step), { _tag: "StepFailed", step, ms: 0, failure }]
-  return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
+  return {
+    to: afterStep[step].failed,
+    rollback: rollbackAfter[step],
+    facts: unrecorded(view, failure)
+  } as const
 })
 
 /**

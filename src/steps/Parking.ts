@@ -69,14 +69,13 @@ export const parking = Effect.fnUntraced(function* (
   waits: number,
   provider: Dependency | undefined
 ) {
-  const { step, name, rules, project, submittedAt } = yield* StepContext
+  const { step, name, rules, project, allowance } = yield* StepContext
   if (!canWait(rules, reason)) return Option.none()
   const dependency = isReason(reason) ? blamed(step, reason, project, provider) : Option.none()
   const waitsFor = Option.orElse(dependency, () => otherwise(reason, project.id, name))
   if (Option.isNone(waitsFor)) return Option.none()
   const resumeAt = yield* until(reason, waits)
-  const deadline = submittedAt * 1000 + Duration.toMillis(Limits.orderDeadline)
-  if (DateTime.toEpochMillis(resumeAt) > deadline) return Option.none()
+  if (DateTime.toEpochMillis(resumeAt) > allowance.deadline) return Option.none()
   return Option.some(
     new Parked({
       step: name,

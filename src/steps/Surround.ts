@@ -1,10 +1,12 @@
 import { Clock, DateTime, Duration, Effect, Option, Result, Schedule, Schema } from "effect"
-import { Activity, DurableClock } from "effect/workflow"
+import { Activity, DurableClock, DurableDeferred } from "effect/workflow"
 import type { Dependency } from "../domain/Dependency.ts"
 import type { AnyReason, Failure } from "../domain/errors/Failure.ts"
 import { TimedOut, everyStep } from "../domain/errors/Reasons.ts"
 import type { Fact } from "../domain/Fact.ts"
+import { Decision } from "../domain/Escalation.ts"
 import { Limits } from "../domain/policies/Limits.ts"
+import { escalationOf } from "../domain/policies/Options.ts"
 import { Policies, type PolicyTables, type Rules } from "../domain/policies/Policies.ts"
 import { type StepName, afterStep, stepNames } from "../domain/Status.ts"
 import { DependencyDown, Incidents } from "../services/Incidents.ts"
@@ -67,7 +69,7 @@ const load = Effect.fnUntraced(function* (at: At) {
   const allowance = Allowance.make({
     attemptsMax: order.limits.maxAttempts ?? Limits.orderAttempts,
     attemptsSpent,
-    deadline: DateTime.toEpochMillis(view.submittedAt) + Duration.toMillis(Limits.orderDeadline)
+    deadline: DateTime.toEpochMillis(view.countsFrom) + Duration.toMillis(Limits.orderDeadline)
   })
   return { order, project, submittedAt, allowance }
 })
@@ -80,7 +82,11 @@ const next = (status: StepName, added: string | undefined): ReadonlyArray<Fact> 
   return following === undefined ? [moved] : [moved, { _tag: "StepStarted", step: following }]
 }
 
+/** The order stops here until somebody has decided. */
+const Asked = Schema.TaggedStruct("Asked", { question: Schema.String })
+
 const isParked = Schema.is(Parked)
+const isAsked = Schema.is(Asked)
 const isDependencyDown = Schema.is(DependencyDown)
 
 /**
@@ -137,20 +143,28 @@ export const surround =
         const startedAt = yield* Clock.currentTimeMillis
         const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt)
 
-        const failed = Effect.fnUntraced(function* (reason: Why, allowance?: Allowance.Allowance) {
-          const attempt = allowance?.attempt() ?? 0
-          const failure = yield* Failures.describe(
-            { at, step: status, attempt },
+        const describe = (reason: Why, context: StepContext["Service"] | undefined) =>
+          Failures.describe(
+            { at, step: status, attempt: context?.allowance.attempt() ?? 0 },
             reason,
             rules.meaningOf(reason)
           )
-          const exhausted = allowance?.exhausted()
+
+        const failed = Effect.fnUntraced(function* (reason: Why, context?: StepContext["Service"]) {
+          const failure = yield* describe(reason, context)
+          const exhausted = context?.allowance.exhausted()
+          // An order that could not even be read is escalated by its compensation, which can.
+          const escalated: ReadonlyArray<Fact> =
+            context === undefined
+              ? []
+              : [{ _tag: "Escalated", ...escalationOf(failure, reason, context.project.id) }]
           const facts: ReadonlyArray<Fact> = [
             // A wait has no legal way to a failure but through its step.
             ...(waits > 0 ? [resumed] : []),
             ...(exhausted === undefined ? [] : [stopped(name, exhausted)]),
             { _tag: "StepFailed", step: name, ms: yield* elapsed, failure },
-            { _tag: "StatusMoved", to: afterStep[status].failed, disposition: "rollback_pending" }
+            { _tag: "StatusMoved", to: afterStep[status].failed, disposition: "rollback_pending" },
+            ...escalated
           ]
           // The error is journaled with the result even where its facts cannot be; compensation tries them again.
           yield* journal
@@ -168,6 +182,22 @@ export const surround =
           ]
           return journal.append({ ...at, facts }).pipe(Effect.as(parked), Effect.catch(failed))
         }
+
+        /** Somebody is asked how to go on: the order is suspended, and is not over. */
+        const ask = Effect.fnUntraced(function* (reason: Why, context: StepContext["Service"]) {
+          const question = `review/${name}/${waits + 1}`
+          const failure = yield* describe(reason, context)
+          const decision = "ask somebody how to go on"
+          const facts: ReadonlyArray<Fact> = [
+            { _tag: "AttemptFailed", step: name, failure, decision },
+            { _tag: "StatusMoved", to: "needs_review", disposition: null },
+            { _tag: "Escalated", ...escalationOf(failure, reason, context.project.id, question) }
+          ]
+          return yield* journal.append({ ...at, facts }).pipe(
+            Effect.as(Asked.make({ question })),
+            Effect.catch((error) => failed(error, context))
+          )
+        })
 
         const tryOnce = Effect.fnUntraced(function* (context: StepContext["Service"]) {
           const needs = placed.needs?.(input, context) ?? []
@@ -203,7 +233,9 @@ export const surround =
             Effect.gen(function* () {
               if (isDependencyDown(reason)) return yield* wait(yield* parkingBehind(name, reason))
               const parked = yield* parking(reason, ownWaits, placed.provider?.(input))
-              return yield* Option.isSome(parked) ? wait(parked.value) : failed(reason, context.allowance)
+              if (Option.isSome(parked)) return yield* wait(parked.value)
+              const asks = rules.recoveryOf(reason).actions.includes("ask")
+              return yield* asks ? ask(reason, context) : failed(reason, context)
             })
           ),
           Effect.provideService(StepContext, context)
@@ -212,7 +244,7 @@ export const surround =
       Effect.annotateLogs({ workOrder: at.workOrderId, run: at.run, step: name })
     )
 
-    const success = Schema.Union([Parked, placed.output])
+    const success = Schema.Union([Parked, Asked, placed.output])
     const activity = (waits: number, ownWaits: number) =>
       Activity.make<Effect.Services<ReturnType<typeof round>>, typeof success, Err>({
         name,
@@ -228,6 +260,10 @@ export const surround =
       let ownWaits = 0
       for (let waits = 0; ; waits++) {
         const ended = yield* activity(waits, ownWaits)
+        if (isAsked(ended)) {
+          yield* DurableDeferred.await(DurableDeferred.make(ended.question, { success: Decision }))
+          continue
+        }
         if (!isParked(ended)) return ended
         if (!ended.behind) ownWaits++
         const ms = DateTime.toEpochMillis(ended.resumeAt) - (yield* Clock.currentTimeMillis)

@@ -171,6 +171,7 @@ export class World {
           failure: null,
           cost: Usd.make(450),
           attemptsSpent: this.attemptsSpent,
+          countsFrom: DateTime.makeUnsafe(0),
           steps: [],
           submittedAt: DateTime.makeUnsafe(0),
           updatedAt: DateTime.makeUnsafe(0)
@@ -187,7 +188,8 @@ export class World {
             headSha: null,
             pullRequest: null,
             resources: [...this.resources.values()].filter(({ state }) => state !== "released"),
-            reservations: []
+            reservations: [],
+            spent: Usd.make(450)
           }))
       }),
       Layer.mock(Projects, {

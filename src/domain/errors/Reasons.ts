@@ -92,6 +92,8 @@ export class BudgetExceeded extends Schema.TaggedError<BudgetExceeded>()("Budget
   settled: Usd,
   reserved: Usd,
   presumed: Usd,
+  /** Whose limit it is, where it is a model's. */
+  model: Schema.optionalKey(Schema.String),
   resetsAt: Schema.NullOr(Schema.DateTimeUtcFromString)
 }) {
   override get message() {
@@ -251,6 +253,16 @@ export class ClientManagerRejected extends Schema.TaggedError<ClientManagerRejec
 ) {
   override get message() {
     return `The client manager refuses the notice: ${this.evidence.excerpt}`
+  }
+}
+
+/** What waits on this machine to be stored could not be written or read. */
+export class SpoolFailed extends Schema.TaggedError<SpoolFailed>()("SpoolFailed", {
+  path: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `The spool ${this.path} cannot be used: ${this.evidence.excerpt}`
   }
 }
 

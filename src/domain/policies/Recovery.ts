@@ -33,6 +33,8 @@ export type Action =
   | "repair"
   /** Nothing, until the other side is well again: the order is parked and spends no attempts. */
   | "wait"
+  /** Somebody is asked how to go on; the order is suspended meanwhile. */
+  | "ask"
 
 /** Who decides how to go on once the actions are spent. */
 export type Decider = "system" | "client_manager" | "human"
@@ -92,8 +94,8 @@ const remote = {
 } as const
 
 const money = {
-  // Until the reset; where the limit has none, somebody is asked to raise it.
-  BudgetExceeded: wait,
+  // Until the reset; where that does not help, somebody is asked to raise the limit.
+  BudgetExceeded: row("human", "wait", "ask"),
   UnknownPrice: human,
   LedgerUnavailable: againThenWait,
   LedgerConflict: human

@@ -28,6 +28,7 @@ const Answer = Schema.Union([
         settled: BudgetExceeded.fields.settled,
         reserved: BudgetExceeded.fields.reserved,
         presumed: BudgetExceeded.fields.presumed,
+        model: BudgetExceeded.fields.model,
         resetsAt: BudgetExceeded.fields.resetsAt
       })
     )

@@ -39,7 +39,6 @@ const dueNotices = storeFunction(
   Contract.dueNotices.output
 )
 const noticeSent = storeFunction("notice_sent", Contract.noticeSent.input, Schema.Null)
-const noticeFailed = storeFunction("notice_failed", Contract.noticeFailed.input, Schema.Null)
 
 /** Escalations in the store. */
 export const layer = Layer.effect(
@@ -59,11 +58,7 @@ export const layer = Layer.effect(
         (input) => dueNotices({ ...input, ordersLimit, holdMs: Duration.toMillis(Limits.noticeHold) }),
         provide
       ),
-      noticeSent: Effect.fn("Escalations.noticeSent")((input) => Effect.asVoid(noticeSent(input)), provide),
-      noticeFailed: Effect.fn("Escalations.noticeFailed")(
-        (input) => Effect.asVoid(noticeFailed(input)),
-        provide
-      )
+      noticeSent: Effect.fn("Escalations.noticeSent")((input) => Effect.asVoid(noticeSent(input)), provide)
     })
   })
 )

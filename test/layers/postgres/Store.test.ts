@@ -305,7 +305,8 @@ layer(Environment.store.pipe(Layer.provideMerge(TestDatabase.layer)))("the store
           headSha: sha("b"),
           pullRequest: { number: 4, url: "https://forge.invalid/pull/4" },
           resources: [{ kind: "branch", name: "moose/wo-x", state: "intended", host: hostname() }],
-          reservations: [{ id: reservation.id, call: "generating/1", model: "m", amount: Usd.make(9) }]
+          reservations: [{ id: reservation.id, call: "generating/1", model: "m", amount: Usd.make(9) }],
+          spent: Usd.make(9)
         })
         assert.strictEqual((yield* orders.get({ id: order.id })).attemptsSpent, 1)
       })

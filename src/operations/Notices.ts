@@ -1,0 +1,101 @@
+import { Duration, Effect, Layer, Schedule } from "effect"
+import type { Escalation, Receipt } from "../domain/Escalation.ts"
+import { Limits } from "../domain/policies/Limits.ts"
+import { ClientManager } from "../services/ClientManager.ts"
+import { Escalations } from "../services/Escalations.ts"
+import { Spool, type Spooled } from "../services/Spool.ts"
+
+/**
+ * Opens an escalation that no step's result carries. One that cannot be stored goes to the log and into the spool of
+ * this machine, from where it is stored later: never nowhere.
+ */
+export const raise = Effect.fn("Notices.raise")(function* (one: Spooled) {
+  const escalations = yield* Escalations
+  const spool = yield* Spool
+  yield* escalations.raise(one).pipe(
+    Effect.catch((error) =>
+      Effect.gen(function* () {
+        yield* Effect.logError(`An escalation is spooled, because it cannot be stored: ${error.message}`, one)
+        yield* spool.put(one)
+      })
+    ),
+    // The log has all of it by now.
+    Effect.catch((error) => Effect.logFatal("An escalation could not even be spooled", error, one))
+  )
+})
+
+/** Stores what waits in the spool. What cannot be stored stays; what is stored twice, by its key, is one. */
+export const drain = Effect.fn("Notices.drain")(function* () {
+  const escalations = yield* Escalations
+  const spool = yield* Spool
+  const waiting = yield* spool.peek()
+  yield* Effect.forEach(
+    waiting,
+    (one) => Effect.andThen(escalations.raise(one), spool.remove({ keys: [one.key] })),
+    { discard: true }
+  )
+  return waiting.length
+})
+
+/** How long somebody has to answer the notice that was just sent: twice as long as the one before. */
+const answerWithin = ({ severity, notices }: Escalation): Duration.Duration =>
+  Duration.times(Limits.acknowledge[severity], 2 ** Math.min(notices, Limits.remindersMax))
+
+/** After the last reminder silence is the answer: the default is chosen, or nothing more is said. */
+const takeSilence = Effect.fnUntraced(function* (escalation: Escalation) {
+  const escalations = yield* Escalations
+  const { id, defaultOption: option, notices } = escalation
+  if (option !== null) {
+    yield* escalations.resolve({ id, option, by: "silence", note: `nobody answered ${notices} notices` })
+  } else {
+    yield* escalations.noticeSent({ id, notices, receipt: lastReceipt(escalation), ackMs: null })
+  }
+})
+
+const lastReceipt = ({ receipt }: Escalation): Receipt =>
+  receipt === null
+    ? { channel: "order", reference: null }
+    : { channel: receipt.channel, reference: receipt.reference }
+
+/** Hands over one notice. Who cannot be told is not told: the escalation stands with its orders all the same. */
+const hand = Effect.fnUntraced(function* (escalation: Escalation) {
+  const escalations = yield* Escalations
+  const clientManager = yield* ClientManager
+  const { id, notices } = escalation
+  if (notices > Limits.remindersMax) return yield* takeSilence(escalation)
+  const receipt = yield* clientManager.notify({ escalation }).pipe(
+    Effect.catch((error) =>
+      Effect.as(Effect.logError(`Nobody could be told of escalation ${id}: ${error.message}`), {
+        channel: "order",
+        reference: null
+      } satisfies Receipt)
+    )
+  )
+  const ackMs = Duration.toMillis(answerWithin(escalation))
+  yield* escalations.noticeSent({ id, notices, receipt, ackMs })
+})
+
+/** Hands over all that is due. Each is on its own: one that fails is due again when its hold has ended. */
+export const deliver = Effect.fn("Notices.deliver")(function* () {
+  const escalations = yield* Escalations
+  const due = yield* escalations.dueNotices({ limit: Limits.noticesTogether })
+  yield* Effect.forEach(
+    due,
+    (escalation) =>
+      Effect.catch(hand(escalation), (error) =>
+        Effect.logWarning(`Escalation ${escalation.id} is told again later`, error)
+      ),
+    { concurrency: Limits.noticesTogether, discard: true }
+  )
+  return due.length
+})
+
+const round = Effect.gen(function* () {
+  yield* drain()
+  yield* deliver()
+}).pipe(Effect.catch((error) => Effect.logWarning("Escalations could not be looked through", error)))
+
+/** Drains and delivers as long as the layer lives. */
+export const layer = Layer.effectDiscard(
+  round.pipe(Effect.repeat(Schedule.spaced(Limits.noticePoll)), Effect.forkScoped)
+)
