@@ -401,7 +401,10 @@ describe.concurrent("a mistake", () => {
           assert.match(problem, words)
           assert.strictEqual(removed, "  removed: worktree, instruction file")
           assert.match(todo, fix)
-          assert.deepStrictEqual(more, [])
+          assert.match(
+            more.join(),
+            /^ {2}To decide: moose escalations show \d+: Give the order up, and submit a corrected/
+          )
           const [mirror = ""] = yield* fs.readDirectory(path.join(home, "mirrors"))
           const directory = path.join(home, "mirrors", mirror)
           assert.strictEqual(GitSandbox.git(directory, "worktree", "list"), `${directory}  (bare)`)

@@ -87,7 +87,7 @@ const unrecorded = (view: WorkOrderView, failure: Failure): ReadonlyArray<Fact> 
   { _tag: "StepFailed", step: failure.step, ms: 0, failure },
   {
     _tag: "Escalated",
-    ...escalationOf(failure, { _tag: failure.tag, message: failure.message }, view.order.project)
+    ...escalationOf(failure, { _tag: failure.tag, message: failure.message }, view.order)
   }
 ]
 

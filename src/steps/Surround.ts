@@ -157,7 +157,7 @@ export const surround =
           const escalated: ReadonlyArray<Fact> =
             context === undefined
               ? []
-              : [{ _tag: "Escalated", ...escalationOf(failure, reason, context.project.id) }]
+              : [{ _tag: "Escalated", ...escalationOf(failure, reason, context.order) }]
           const facts: ReadonlyArray<Fact> = [
             // A wait has no legal way to a failure but through its step.
             ...(waits > 0 ? [resumed] : []),
@@ -191,7 +191,7 @@ export const surround =
           const facts: ReadonlyArray<Fact> = [
             { _tag: "AttemptFailed", step: name, failure, decision },
             { _tag: "StatusMoved", to: "needs_review", disposition: null },
-            { _tag: "Escalated", ...escalationOf(failure, reason, context.project.id, question) }
+            { _tag: "Escalated", ...escalationOf(failure, reason, context.order, question) }
           ]
           return yield* journal.append({ ...at, facts }).pipe(
             Effect.as(Asked.make({ question })),

@@ -5,6 +5,7 @@ import { BudgetExceeded } from "../errors/Reasons.ts"
 import type { ProjectId } from "../Ids.ts"
 import type { StepName } from "../Status.ts"
 import { Usd, format, zero } from "../Usd.ts"
+import type { WorkOrder } from "../WorkOrder.ts"
 import { rollbackAfter } from "./Recovery.ts"
 
 type Option = EscalationOption
@@ -63,8 +64,26 @@ const budgetOptions = (failure: Failure, reason: BudgetExceeded): NewEscalation[
   return [raise, ...later, abandon]
 }
 
-/** How somebody can go on after a failure that nothing cured, dearest decision first; one of them is recommended. */
-export const optionsFor = (failure: Failure, reason: AnyReason): NewEscalation["options"] => {
+/** What the options depend on. `proposal`: the order brought its own change, so no model can do better. */
+type Order = Pick<WorkOrder, "project" | "proposal">
+
+/** The work itself does not do: another model, the author of the change, or somebody's own hands may do better. */
+const afterRejection = (failure: Failure, { proposal }: Order): NewEscalation["options"] => {
+  const again = retryFrom(failure, failure.step, `Try ${failure.step} again.`)
+  if (failure.step !== "generating" && failure.step !== "applying") {
+    return [recommended(takeOver), again, abandon]
+  }
+  if (proposal !== undefined) {
+    const label = "Give the order up, and submit a corrected change under another id."
+    return [recommended({ ...abandon, label }), takeOver]
+  }
+  const label = "Ask again, with the model that failed as the last choice."
+  const switched = retryFrom(failure, "routing", label)
+  return [recommended({ ...switched, option: "switch_model", usd: spentSoFar(failure) }), takeOver, abandon]
+}
+
+/** How somebody can go on after a failure that nothing cured; one of the options is recommended. */
+export const optionsFor = (failure: Failure, reason: AnyReason, order: Order): NewEscalation["options"] => {
   const { step, category, hint } = failure
   if (reason instanceof BudgetExceeded) return budgetOptions(failure, reason)
   switch (category) {
@@ -84,17 +103,7 @@ export const optionsFor = (failure: Failure, reason: AnyReason): NewEscalation["
     case "permanent":
       return [recommended(takeOver), retryFrom(failure, step, `Try ${step} again all the same.`), abandon]
     case "rejected":
-      return step === "generating" || step === "applying"
-        ? [
-            recommended({
-              ...retryFrom(failure, "routing", "Ask again, with the model that failed as the last choice."),
-              option: "switch_model",
-              usd: spentSoFar(failure)
-            }),
-            takeOver,
-            abandon
-          ]
-        : [recommended(takeOver), retryFrom(failure, step, `Try ${step} again.`), abandon]
+      return afterRejection(failure, order)
   }
 }
 
@@ -123,14 +132,21 @@ const contextOf = (failure: Failure, reason: AnyReason, project: ProjectId) => {
 export const escalationOf = (
   failure: Failure,
   reason: AnyReason,
-  project: ProjectId,
+  order: Order,
   question?: string
 ): NewEscalation => ({
   type: "failure",
   severity: failure.severity,
-  fingerprint: `failure/${placeOf(failure, reason, project)}/${failure.step}/${failure.tag}/${failure.component}`,
-  context: contextOf(failure, reason, project),
-  options: optionsFor(failure, reason),
+  fingerprint: [
+    "failure",
+    placeOf(failure, reason, order.project),
+    failure.step,
+    failure.tag,
+    failure.component,
+    ...(order.proposal === undefined ? [] : ["own proposal"])
+  ].join("/"),
+  context: contextOf(failure, reason, order.project),
+  options: optionsFor(failure, reason, order),
   defaultOption: question === undefined ? null : "abandon",
   ...(question === undefined ? {} : { question })
 })
