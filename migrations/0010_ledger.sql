@@ -251,10 +251,12 @@ declare
   answers jsonb := '[]';
   w public.work_orders;
   t public.projects;
+  -- Asked for once: midnight may pass while the locks are awaited, and the day that is locked is the one that counts.
+  asked_at timestamptz := moose.now();
 begin
   -- In one order, whoever locks: two groups never wait for each other.
   perform moose.lock_budget(scope) from (
-    select distinct o.project || '/' || (moose.now() at time zone s.time_zone)::date as scope
+    select distinct o.project || '/' || (asked_at at time zone s.time_zone)::date as scope
     from jsonb_array_elements(p) e
     join public.work_orders o on o.id = e->>'workOrderId' join public.projects s on s.id = o.project
     order by 1) days;
@@ -271,7 +273,7 @@ begin
       answers := answers || moose.ledger_problem('category', format('there is no category %s', one->'category'));
     else
       select * into t from public.projects where id = w.project;
-      answers := answers || moose.reserve_locked(one, w, t, (moose.now() at time zone t.time_zone)::date);
+      answers := answers || moose.reserve_locked(one, w, t, (asked_at at time zone t.time_zone)::date);
     end if;
   end loop;
   return answers;
@@ -325,6 +327,9 @@ language plpgsql as $$
 declare
   c public.cost_tracking;
 begin
+  if p->>'state' is null or p->>'state' not in ('cancelled', 'presumed') then
+    raise exception 'a reservation is not closed as %', p->'state' using errcode = '22023';
+  end if;
   select * into c from public.cost_tracking where id = p->>'id' and work_order = p->>'workOrderId' for update;
   if not found then
     return moose.ledger_problem('reservation', format('work order %s has no reservation %s', p->>'workOrderId', p->>'id'));
@@ -357,13 +362,13 @@ begin
 end
 $$;
 
--- Reservations whose owner is gone count as spent. Answers how many were closed, at most `limit`.
+-- Reservations whose owner is gone, or never said for how long it would be there, count as spent. Answers how many were closed, at most `limit`.
 create or replace function moose.presume_expired(p jsonb) returns jsonb
 language sql as $$
   with expired as (
     select id from public.cost_tracking
-    where state = 'reserved' and lease_until < moose.now()
-    order by lease_until limit (p->>'limit')::integer
+    where state = 'reserved' and (lease_until < moose.now() or lease_until is null)
+    order by lease_until nulls first limit (p->>'limit')::integer
     for update skip locked
   ), closed as (
     update public.cost_tracking c set state = 'presumed', updated_at = moose.now()

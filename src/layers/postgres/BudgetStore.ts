@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
-import { Duration, Effect, Layer, Schema } from "effect"
+import { Array as Arr, Duration, Effect, Layer, Result, Schema } from "effect"
 import * as Evidence from "../../domain/errors/Evidence.ts"
 import {
   BudgetExceeded,
@@ -37,6 +37,8 @@ const Answer = Schema.Union([
 ])
 const Done = Schema.NullOr(Problem)
 
+type Reserved = Result.Result<typeof Answer.Type, LedgerConflict | LedgerUnavailable>
+
 const leased = { leaseMs: Schema.Int }
 /** Enough to find a reservation, and to refuse one that is another order's. */
 const its = { id: ReservationId, workOrderId: Contract.cancel.input.fields.workOrderId }
@@ -64,6 +66,22 @@ const check = ledgerFunction(storeFunction("check_budget", Contract.check.input,
 const reserveAll = ledgerFunction(
   storeFunction("check_and_reserve_budgets", Schema.Array(ReserveInput), Schema.Array(Answer))
 )
+const reserveAlone = ledgerFunction(storeFunction("check_and_reserve_budget", ReserveInput, Answer))
+
+/**
+ * What each of a group is answered. A group fails as a whole when the input of one cannot be read; each is then
+ * asked for alone, so that this one's trouble is not the others'.
+ */
+const reserveEach = (group: ReadonlyArray<typeof ReserveInput.Type>) =>
+  reserveAll(group).pipe(
+    Effect.map(Arr.map((answer): Reserved => Result.succeed(answer))),
+    Effect.catchTag("LedgerConflict", () =>
+      Effect.forEach(group, (one): Effect.Effect<Reserved, never, StoreCall> =>
+        Effect.result(reserveAlone(one))
+      )
+    )
+  )
+
 const settle = ledgerFunction(
   storeFunction(
     "settle_reservation",
@@ -121,7 +139,7 @@ export const layerWith = (options: Options) =>
       const reserveOne = yield* Together.make({
         most: options.together?.most ?? Limits.reservationsTogether,
         callsMax: options.together?.callsMax ?? Limits.reservationCommits,
-        call: reserveAll
+        call: reserveEach
       })
       return Budget.of({
         check: Effect.fn("Budget.check")(
@@ -131,7 +149,10 @@ export const layerWith = (options: Options) =>
         reserve: Effect.fn("Budget.reserve")(function* (input) {
           // Named before the call, so that a repeated call finds its own reservation.
           const id = ReservationId.make(randomUUID())
-          const answer = yield* reserveOne({ ...input, id, owner, leaseMs })
+          const answer = yield* Effect.flatMap(
+            reserveOne({ ...input, id, owner, leaseMs }),
+            Effect.fromResult
+          )
           yield* refuse("moose.check_and_reserve_budgets")(answer)
           const { workOrderId, run, call, model, category, amount } = input
           return { id, workOrderId, run, call, model, category, amount }
