@@ -15,7 +15,18 @@ alter table public.cost_tracking
   add column settlement text,
   add column overrun_micros bigint generated always as (greatest(settled_micros - reserved_micros, 0)) stored;
 
-create index cost_tracking_leases on public.cost_tracking (lease_until) where state = 'reserved';
+-- Whoever made these is not known to be still there.
+update public.cost_tracking set lease_until = updated_at where state = 'reserved';
+
+alter table public.cost_tracking
+  add constraint reserved_has_lease check (state <> 'reserved' or lease_until is not null);
+
+-- The lease is said not to be null so that only who asks for leases is served from here: a plan made while it is empty
+-- would go through all of it for other questions about open reservations, for as long as the connection lives.
+create index cost_tracking_leases on public.cost_tracking (lease_until)
+  where state = 'reserved' and lease_until is not null;
+-- A call is made once at a time.
+create unique index cost_tracking_open_calls on public.cost_tracking (work_order, run, call) where state = 'reserved';
 create index cost_tracking_model on public.cost_tracking (project, day, model);
 create index cost_tracking_recent on public.cost_tracking (project, updated_at);
 
@@ -362,13 +373,13 @@ begin
 end
 $$;
 
--- Reservations whose owner is gone, or never said for how long it would be there, count as spent. Answers how many were closed, at most `limit`.
+-- Reservations whose owner is gone count as spent. Answers how many were closed, at most `limit`.
 create or replace function moose.presume_expired(p jsonb) returns jsonb
 language sql as $$
   with expired as (
     select id from public.cost_tracking
-    where state = 'reserved' and (lease_until < moose.now() or lease_until is null)
-    order by lease_until nulls first limit (p->>'limit')::integer
+    where state = 'reserved' and lease_until < moose.now()
+    order by lease_until limit (p->>'limit')::integer
     for update skip locked
   ), closed as (
     update public.cost_tracking c set state = 'presumed', updated_at = moose.now()
@@ -538,7 +549,7 @@ group by project, day, category, model;
 -- The gauge: a reservation is leaked when its lease has ended and nobody has closed it yet.
 create view public.open_reservations with (security_invoker = true) as
 select id, project, work_order, run, call, model, owner, reserved_micros, created_at, lease_until,
-       lease_until is null or lease_until < moose.now() as leaked
+       lease_until < moose.now() as leaked
 from public.cost_tracking where state = 'reserved';
 
 -- How each project's money stands today.
