@@ -172,7 +172,7 @@ const start = Effect.fnUntraced(function* (model: Model, iso: string) {
   const sql = yield* PgClient.PgClient
   yield* sql`delete from public.cost_tracking`
   assert.deepStrictEqual(yield* wrong, [], "after every row was deleted")
-  yield* sql`delete from public.escalations`
+  yield* sql`truncate public.escalations, public.escalation_orders, moose.escalation_keys`
   model.now = Date.parse(iso)
 })
 

@@ -132,18 +132,15 @@ layer(Ledger.layer)("a reservation whose owner is gone", (it) => {
           assert.strictEqual(leftOf(status), 0)
           const [escalation, ...more] = yield* escalationsOf(project)
           assert.deepStrictEqual(more, [])
-          assert.deepStrictEqual(escalation, {
-            type: "budget_overrun",
-            occurrences: 1,
-            context: {
-              project,
-              day: "2026-02-03",
-              model: reservation.model,
-              call: reservation.call,
-              reservation: reservation.id,
-              reserved: Ledger.dollars(10),
-              settled: Ledger.dollars(14)
-            }
+          assert.deepInclude(escalation, { type: "budget_overrun", occurrences: 1 })
+          assert.deepInclude(escalation?.context, {
+            project,
+            day: "2026-02-03",
+            model: reservation.model,
+            call: reservation.call,
+            reservation: reservation.id,
+            reserved: Ledger.dollars(10),
+            settled: Ledger.dollars(14)
           })
           const refused = yield* Effect.flip(
             Ledger.reserve(order, Ledger.dollars(1), { category: "architect" })
