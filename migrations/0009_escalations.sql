@@ -271,22 +271,21 @@ create trigger wake_changed_project after update of limits, mode on public.proje
   for each row when (old.limits is distinct from new.limits or old.mode is distinct from new.mode)
   execute function moose.wake_changed_project();
 
--- Raises the limit that refused, so that `usd` more fits.
+-- Raises the limit that refused to what it was then and `usd` more. One that somebody has raised further since stays.
 create or replace function moose.raise_budget(w public.work_orders, context jsonb, usd bigint) returns void
 language plpgsql as $$
 declare
-  key text := case context->>'scope' when 'project_day' then 'dailyUsd' when 'emergency' then 'emergencyUsd' end;
+  wanted bigint := (context->>'limit')::bigint + usd;
+  path text[] := case context->>'scope' when 'project_day' then array['dailyUsd'] when 'emergency' then array['emergencyUsd']
+                 else array['modelDailyUsd', context->>'model'] end;
 begin
   if context->>'scope' = 'work_order' then
     update public.work_orders
-    set limits = limits || jsonb_build_object('maxUsd', (context->>'limit')::bigint + usd), updated_at = moose.now()
+    set limits = limits || jsonb_build_object('maxUsd', greatest((limits->>'maxUsd')::bigint, wanted)), updated_at = moose.now()
     where id = w.id;
-  elsif context->>'scope' = 'model_day' then
-    update public.projects
-    set limits = jsonb_set(limits, array['modelDailyUsd', context->>'model'], to_jsonb((context->>'limit')::bigint + usd))
-    where id = w.project;
   else
-    update public.projects set limits = limits || jsonb_build_object(key, (context->>'limit')::bigint + usd)
+    update public.projects
+    set limits = jsonb_set(limits, path, to_jsonb(greatest((limits #>> path)::bigint, wanted)))
     where id = w.project;
   end if;
 end

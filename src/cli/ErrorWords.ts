@@ -3,6 +3,7 @@ import type { CliError } from "effect/cli"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import { redact } from "../domain/errors/Evidence.ts"
 import { PipelineError, Reason } from "../domain/errors/PipelineError.ts"
+import { EscalationMissing } from "../domain/errors/Reasons.ts"
 import { problemOf } from "../domain/SchemaProblem.ts"
 import { EmbeddedPostgresFailed } from "../layers/postgres/EmbeddedPostgres.ts"
 import { MigrationFailed, NotMigrated } from "../layers/postgres/Migrations.ts"
@@ -21,6 +22,7 @@ const isUserError = Schema.is(UserError)
 const isEmbedded = Schema.is(EmbeddedPostgresFailed)
 const isMigration = Schema.is(MigrationFailed)
 const isPrices = Schema.is(PricesUnreadable)
+const isEscalationMissing = Schema.is(EscalationMissing)
 const isNotMigrated = Schema.is(NotMigrated)
 
 const firstLine = (text: string) => text.split("\n", 1)[0] ?? ""
@@ -41,6 +43,9 @@ const explanation = (error: unknown): Explanation => {
       problem: firstLine(error.message),
       fix: "Correct the file, or unset MOOSE_PRICES. docs/money.md describes it."
     }
+  }
+  if (isEscalationMissing(error)) {
+    return { problem: error.message, fix: "See all with: moose escalations list --all" }
   }
   if (isNotMigrated(error)) return { problem: error.problem, fix: error.fix }
   if (isMigration(error))

@@ -102,7 +102,7 @@ export const escalationText = (escalation: Escalation): string => {
       ...(ordersCount > orders.length ? [`and ${ordersCount - orders.length} more`] : [])
     ]),
     ...section("Money", [`$${format(escalation.burnPerMinute)} a minute is spent in its projects just now.`]),
-    ...section("Who knows", [heard(escalation)]),
+    ...(resolution === null ? section("Who knows", [heard(escalation)]) : []),
     ...(resolution === null
       ? section("What can be done", [
           ...(text(context["hint"]) === "" ? [] : [text(context["hint"])]),

@@ -2,6 +2,7 @@ import { userInfo } from "node:os"
 import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { EscalationId, OptionName } from "../../domain/Escalation.ts"
+import { StoreConflict } from "../../domain/errors/Reasons.ts"
 import { WorkOrderId } from "../../domain/Ids.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { UsdFromDecimal } from "../../domain/Usd.ts"
@@ -19,6 +20,17 @@ const stored = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 const id = Argument.Int("id").pipe(Argument.withDescription("An escalation: moose escalations list"))
 const by = Flag.String("by").pipe(Flag.withDescription("Who decides (your user name)"), Flag.optional)
+
+/** Somebody else was quicker, and chose otherwise. */
+const decided =
+  (id: EscalationId) =>
+  <E>(error: E | StoreConflict): E | UserError =>
+    error instanceof StoreConflict
+      ? new UserError({
+          problem: error.conflict.replace(/^./, (first) => first.toUpperCase()),
+          fix: `See what became of it: moose escalations show ${id}`
+        })
+      : error
 
 const idOf = Input.decode(EscalationId, "id")
 const who = (name: Option.Option<string>) =>
@@ -78,7 +90,7 @@ const take = Command.make(
     yield* stored(
       Effect.gen(function* () {
         const escalations = yield* Escalations
-        yield* escalations.acknowledge({ id: wanted, by: taker })
+        yield* escalations.acknowledge({ id: wanted, by: taker }).pipe(Effect.mapError(decided(wanted)))
         yield* Console.log(`${taker} takes escalation ${wanted}: there are no more reminders.`)
       })
     )
@@ -116,13 +128,15 @@ const resolve = Command.make(
             fix: `It has: ${found.options.map((it) => it.option).join(", ")}`
           })
         }
-        const resolved = yield* escalations.resolve({
-          id: wanted,
-          option: chosen,
-          by: decider,
-          ...Input.given("amount", amount),
-          ...Input.given("note", note)
-        })
+        const resolved = yield* escalations
+          .resolve({
+            id: wanted,
+            option: chosen,
+            by: decider,
+            ...Input.given("amount", amount),
+            ...Input.given("note", note)
+          })
+          .pipe(Effect.mapError(decided(wanted)))
         yield* asJson ? printJson(escalationJson(resolved)) : Console.log(escalationText(resolved))
       })
     )
