@@ -81,6 +81,7 @@ if (packed) {
       "dist/cli/main.js",
       "dist/index.js",
       "dist/index.d.ts",
+      "dist/domain/policies/prices.json",
       "dist/testing/index.js",
       "dist/testing/index.d.ts",
       ...filesBelow("migrations"),
@@ -95,7 +96,7 @@ if (packed) {
 
   checks.check("the tarball has nothing else", () => {
     const allowed =
-      /^(package\.json|LICENSE|README\.md|bin\/moose\.js|dist\/.+\.(js|d\.ts)|migrations\/\d{4}_\w+\.sql|fixtures\/demo\/.+)$/
+      /^(package\.json|LICENSE|README\.md|bin\/moose\.js|dist\/.+\.(js|d\.ts)|dist\/domain\/policies\/prices\.json|migrations\/\d{4}_\w+\.sql|fixtures\/demo\/.+)$/
     const unwanted = /(^|\/)(\.moose|\.git|\.env|node_modules)(\/|$)|\.test\.|\.tsbuildinfo$/
     assert.deepEqual(
       files.filter((file) => !allowed.test(file) || unwanted.test(file)),

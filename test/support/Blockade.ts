@@ -4,7 +4,14 @@ import { Deferred, Effect, Fiber, Schedule } from "effect"
 /** Any number that nothing else in the database locks. */
 const key = 7_202_511
 
-const poll = Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))
+const poll = Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "60 seconds" }))
+
+/** Looks until it holds; a schedule that ends without it is a failure, and not an answer. */
+const until = <E, R>(what: string, count: Effect.Effect<number, E, R>, holds: (stopped: number) => boolean) =>
+  Effect.repeat(count, { schedule: poll, until: holds }).pipe(
+    Effect.filterOrFail(holds, () => new Error(`${what} did not come to be`)),
+    Effect.asVoid
+  )
 
 /**
  * Stops whoever makes a certain change to a table in the middle of its transaction, as if the database were
@@ -37,13 +44,13 @@ export const make = Effect.fnUntraced(function* (table: string, event: "insert" 
 
   return {
     /** Answers once somebody is stopped. */
-    reached: Effect.repeat(count, { schedule: poll, until: (stopped) => stopped > 0 }),
+    reached: until("The blockade", count, (stopped) => stopped > 0),
     /** Ends the sessions of those who are stopped, so that what they were about to change is not changed. */
     terminate: Effect.gen(function* () {
       yield* sql`select pg_terminate_backend(pid) from pg_locks
         where locktype = 'advisory' and not granted and objid = ${key}
           and database = (select oid from pg_database where datname = current_database())`
-      yield* Effect.repeat(count, { schedule: poll, until: (stopped) => stopped === 0 })
+      yield* until("The end of the sessions", count, (stopped) => stopped === 0)
     }),
     /** Lets everybody pass from now on. */
     lift: Effect.asVoid(Deferred.succeed(over, undefined))
