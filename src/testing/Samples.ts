@@ -128,7 +128,7 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
   }),
   LedgerUnavailable: new LedgerUnavailable({
     evidence: Evidence.make({
-      operation: "moose.check_and_reserve_budgets",
+      operation: "moose.check_and_reserve_budget",
       sqlState: "57P03",
       excerpt: "the database system is starting up"
     })

@@ -95,6 +95,11 @@ export const Limits = {
   runnerLease: Duration.seconds(15),
   /** How often a runner renews its lease and looks for work it was not told about. */
   runnerTick: Duration.seconds(1),
+  /** An execution that so many runners in a row could not bring to the end of a step is put before a person. */
+  executionStallsMax: 3,
+  /** Ends of steps that come at the same moment share a commit: at most so many, in so many commits at once. */
+  commitsTogether: 64,
+  commitsAtOnce: 2,
   /** How often somebody who waits for an execution that another process runs looks for its result. */
   executionPoll: Duration.millis(200),
   /** How many executions one worker runs at once. */

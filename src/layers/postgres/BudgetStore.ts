@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
-import { Array as Arr, Duration, Effect, Layer, Result, Schema } from "effect"
+import { Duration, Effect, Layer, Schema } from "effect"
 import * as Evidence from "../../domain/errors/Evidence.ts"
 import {
   BudgetExceeded,
@@ -37,8 +37,6 @@ const Answer = Schema.Union([
 ])
 const Done = Schema.NullOr(Problem)
 
-type Reserved = Result.Result<typeof Answer.Type, LedgerConflict | LedgerUnavailable>
-
 const leased = { leaseMs: Schema.Int }
 /** Enough to find a reservation, and to refuse one that is another order's. */
 const its = { id: ReservationId, workOrderId: Contract.cancel.input.fields.workOrderId }
@@ -63,25 +61,10 @@ const ledgerFunction =
     Effect.mapError(call(input), asLedger)
 
 const check = ledgerFunction(storeFunction("check_budget", Contract.check.input, Answer))
-const reserveAll = ledgerFunction(
+const reserveAlone = ledgerFunction(storeFunction("check_and_reserve_budget", ReserveInput, Answer))
+const reserveTogether = ledgerFunction(
   storeFunction("check_and_reserve_budgets", Schema.Array(ReserveInput), Schema.Array(Answer))
 )
-const reserveAlone = ledgerFunction(storeFunction("check_and_reserve_budget", ReserveInput, Answer))
-
-/**
- * What each of a group is answered. A group fails as a whole when the input of one cannot be read; each is then
- * asked for alone, so that this one's trouble is not the others'.
- */
-const reserveEach = (group: ReadonlyArray<typeof ReserveInput.Type>) =>
-  reserveAll(group).pipe(
-    Effect.map(Arr.map((answer): Reserved => Result.succeed(answer))),
-    Effect.catchTag("LedgerConflict", () =>
-      Effect.forEach(group, (one): Effect.Effect<Reserved, never, StoreCall> =>
-        Effect.result(reserveAlone(one))
-      )
-    )
-  )
-
 const settle = ledgerFunction(
   storeFunction(
     "settle_reservation",
@@ -136,10 +119,12 @@ export const layerWith = (options: Options) =>
       const provide = Effect.provide(yield* Effect.context<StoreCall>())
       const leaseMs = Duration.toMillis(options.lease ?? Limits.reservationLease)
       const owner = `${hostname()}/${process.pid}`
-      const reserveOne = yield* Together.make({
+      const reserve = yield* Together.make({
         most: options.together?.most ?? Limits.reservationsTogether,
         callsMax: options.together?.callsMax ?? Limits.reservationCommits,
-        call: reserveEach
+        alone: reserveAlone,
+        together: reserveTogether,
+        isOneCallers: ({ _tag }) => _tag === "LedgerConflict"
       })
       return Budget.of({
         check: Effect.fn("Budget.check")(
@@ -149,11 +134,8 @@ export const layerWith = (options: Options) =>
         reserve: Effect.fn("Budget.reserve")(function* (input) {
           // Named before the call, so that a repeated call finds its own reservation.
           const id = ReservationId.make(randomUUID())
-          const answer = yield* Effect.flatMap(
-            reserveOne({ ...input, id, owner, leaseMs }),
-            Effect.fromResult
-          )
-          yield* refuse("moose.check_and_reserve_budgets")(answer)
+          const answer = yield* reserve({ ...input, id, owner, leaseMs })
+          yield* refuse("moose.check_and_reserve_budget")(answer)
           const { workOrderId, run, call, model, category, amount } = input
           return { id, workOrderId, run, call, model, category, amount }
         }),

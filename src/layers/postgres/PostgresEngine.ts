@@ -14,11 +14,19 @@ import type { StoreCall } from "./StoreCall.ts"
 const { abandon } = Activities
 const { patiently } = Executions
 
+/**
+ * Raise it when a step's name, order or result changes, so that executions which older code began are not replayed by
+ * code that reads their journal otherwise; name the versions it can still go on with.
+ */
+const pipelineCode: Runner.Code = { version: 1, replays: [] }
+
 export interface Options {
   /** How many executions may run here at once. */
   readonly slots: number
   /** Claims only these executions; any that are free when missing. */
   readonly only?: ReadonlyArray<string>
+  /** Of the workflows that are registered; the pipeline's own when missing. */
+  readonly code?: Runner.Code
 }
 
 /**
@@ -49,6 +57,7 @@ export const layer = (options: Options) =>
         runnerId,
         slots: options.slots,
         only: options.only,
+        code: options.code ?? pipelineCode,
         running: () => [...runs.keys()],
         workflows: () => [...registrations.keys()],
         claimed: (claimed) => Effect.asVoid(executions.adopt(claimed)),

@@ -1,4 +1,4 @@
-import { Array as Arr, Deferred, Effect, type Scope } from "effect"
+import { Array as Arr, Cause, Deferred, Effect, Option, type Scope } from "effect"
 
 interface Waiting<I, O, E> {
   readonly input: I
@@ -8,21 +8,31 @@ interface Waiting<I, O, E> {
 /**
  * Makes one call for everybody who waits. Who comes while nothing is under way is called for at once and alone;
  * who comes while `callsMax` calls are under way goes with the next one, together with at most `most` others.
- * `call` answers in the order it was asked; when it fails, it fails for all of its group. A caller that is
- * interrupted while it waits is left out; one whose group is under way is not, because the others need it.
+ * `together` answers in the order it was asked. When it fails for what one of its group asked, each is called for
+ * alone, so that nobody fails for somebody else. A caller that is interrupted while it waits is left out; one whose group is
+ * under way is not, because the others need it.
  */
 export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
   readonly most: number
   readonly callsMax: number
-  readonly call: (inputs: ReadonlyArray<I>) => Effect.Effect<ReadonlyArray<O>, E, R>
+  readonly alone: (input: I) => Effect.Effect<O, E, R>
+  readonly together: (inputs: ReadonlyArray<I>) => Effect.Effect<ReadonlyArray<O>, E, R>
+  /** Can a group have failed because of what one of its callers asked? */
+  readonly isOneCallers: (error: E) => boolean
 }): Effect.fn.Return<(input: I) => Effect.Effect<O, E>, never, R | Scope.Scope> {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<R>()
   let waiting: Array<Waiting<I, O, E>> = []
   let calls = 0
 
-  const callFor = (group: ReadonlyArray<Waiting<I, O, E>>) =>
-    options.call(group.map(({ input }) => input)).pipe(
+  const callAlone = ({ input, answer }: Waiting<I, O, E>) =>
+    Effect.matchCauseEffect(options.alone(input), {
+      onSuccess: (value) => Deferred.succeed(answer, value),
+      onFailure: (cause) => Deferred.failCause(answer, cause)
+    })
+
+  const callTogether = (group: ReadonlyArray<Waiting<I, O, E>>) =>
+    options.together(group.map(({ input }) => input)).pipe(
       Effect.flatMap((answers) =>
         answers.length === group.length
           ? Effect.succeed(answers)
@@ -34,7 +44,9 @@ export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
             discard: true
           }),
         onFailure: (cause) =>
-          Effect.forEach(group, ({ answer }) => Deferred.failCause(answer, cause), { discard: true })
+          Option.exists(Cause.findErrorOption(cause), options.isOneCallers)
+            ? Effect.forEach(group, callAlone, { discard: true })
+            : Effect.forEach(group, ({ answer }) => Deferred.failCause(answer, cause), { discard: true })
       })
     )
 
@@ -43,7 +55,8 @@ export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
     while (waiting.length > 0) {
       const group = waiting.slice(0, options.most)
       waiting = waiting.slice(options.most)
-      yield* callFor(group)
+      const [first, ...others] = group
+      if (first !== undefined) yield* others.length === 0 ? callAlone(first) : callTogether(group)
     }
   }).pipe(Effect.ensuring(Effect.sync(() => calls--)), Effect.provide(context))
 

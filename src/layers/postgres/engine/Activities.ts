@@ -2,7 +2,8 @@ import { Effect } from "effect"
 import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
 import type { Fact } from "../../../domain/Fact.ts"
 import { CurrentPendingFacts } from "../../../services/StepJournal.ts"
-import type { StoreCall } from "../StoreCall.ts"
+import { Limits } from "../../../domain/policies/Limits.ts"
+import * as Together from "../Together.ts"
 import * as EngineStore from "./EngineStore.ts"
 import { patiently, unstorable } from "./Executions.ts"
 import * as Run from "./Run.ts"
@@ -21,7 +22,13 @@ export const abandon = (run: Run.Run, instance: Instance, why: Run.Lost) =>
 
 /** Runs activities whose results are not journaled yet. */
 export const make = Effect.gen(function* () {
-  const provideStore = Effect.provide(yield* Effect.context<StoreCall>())
+  const store = yield* Together.make({
+    most: Limits.commitsTogether,
+    callsMax: Limits.commitsAtOnce,
+    alone: EngineStore.commitActivity,
+    together: EngineStore.commitActivities,
+    isOneCallers: ({ _tag }) => _tag === "StoreConflict"
+  })
 
   /** The body, then its commit. A body may be interrupted, a commit may not: it decides what is true. */
   const run = Effect.fnUntraced(function* (run: Run.Run, activity: Activity.Any, attempt: number) {
@@ -42,7 +49,7 @@ export const make = Effect.gen(function* () {
         if (result._tag === "Suspended") return result
         const entry = { ...run.claim, name: activity.name, attempt }
         const commit = (it: Workflow.Result<unknown, unknown>, its: ReadonlyArray<Fact>) =>
-          patiently(provideStore(EngineStore.commitActivity({ ...entry, result: it, facts: its })))
+          patiently(store({ ...entry, result: it, facts: its }))
         const [stored, committed] = yield* Effect.map(
           commit(result, facts),
           (ok) => [result, ok] as const

@@ -35,8 +35,9 @@ export type Claim = { readonly [K in keyof typeof claim]: (typeof claim)[K]["Typ
 export const readClaimed = Schema.decodeUnknownEffect(Schema.toCodecJson(Claimed))
 export const readClaimedHead = Schema.decodeUnknownEffect(ClaimedHead)
 
-/** Whoever claims takes or renews the lease that its claims hang on. */
+/** Whoever claims takes or renews the lease that its claims hang on, and says which code it runs. */
 const lease = {
+  version: Schema.Int,
   runner: Schema.String,
   host: Schema.String,
   processId: Schema.Int,
@@ -51,6 +52,8 @@ export const tick = storeFunction(
     room: Schema.Int,
     running: Schema.Array(Schema.String),
     only: Schema.NullOr(Schema.Array(Schema.String)),
+    replays: Schema.Array(Schema.Int),
+    stallsMax: Schema.Int,
     workflows: Schema.Array(Schema.String)
   }),
   // Claims are read one by one, so that one damaged journal does not stop all others.
@@ -74,17 +77,23 @@ export const start = storeFunction(
   ])
 )
 
+const ActivityEnd = Schema.Struct({
+  ...claim,
+  name: Schema.String,
+  attempt: Schema.Int,
+  result: ActivityResult,
+  facts: Schema.Array(Fact)
+})
+export type ActivityEnd = typeof ActivityEnd.Type
+
 /** False: the claim is no longer current, and nothing was written. */
-export const commitActivity = storeFunction(
-  "commit_activity",
-  Schema.Struct({
-    ...claim,
-    name: Schema.String,
-    attempt: Schema.Int,
-    result: ActivityResult,
-    facts: Schema.Array(Fact)
-  }),
-  Schema.Boolean
+export const commitActivity = storeFunction("commit_activity", ActivityEnd, Schema.Boolean)
+
+/** The same for several at once: one commit, and one answer each. What one of them is refused for, all are. */
+export const commitActivities = storeFunction(
+  "commit_activities",
+  Schema.Array(ActivityEnd),
+  Schema.Array(Schema.Boolean)
 )
 
 export const finish = storeFunction(
@@ -101,7 +110,7 @@ export const suspend = storeFunction(
 
 export const abandon = storeFunction(
   "abandon_execution",
-  Schema.Struct({ ...claim, pauseMs: Schema.Int }),
+  Schema.Struct({ ...claim, pauseMs: Schema.Int, stalled: Schema.Boolean }),
   Schema.Boolean
 )
 

@@ -96,8 +96,8 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   /** Gives an execution back. When even this cannot be stored, a tick finds that nobody runs it. */
-  const giveBack = (claim: EngineStore.Claim, pause: number) =>
-    EngineStore.abandon({ ...claim, pauseMs: pause }).pipe(
+  const giveBack = (claim: EngineStore.Claim, pause: number, stalled = false) =>
+    EngineStore.abandon({ ...claim, pauseMs: pause, stalled }).pipe(
       provideStore,
       Effect.asVoid,
       Effect.catch((error) => Effect.logWarning("An execution could not be given back", error)),
@@ -112,7 +112,7 @@ export const make = Effect.fnUntraced(function* (options: {
       if (Exit.isFailure(exit)) {
         if (run.stale) continue
         yield* Effect.logError("A run stopped without a result", exit.cause)
-        Run.lose(run, "unavailable")
+        Run.lose(run, "stalled")
       } else if (exit.value._tag === "Complete") {
         const finished = yield* Effect.result(finish(run, exit.value))
         if (Result.isSuccess(finished) && finished.success !== undefined) return finished.success
@@ -142,8 +142,8 @@ export const make = Effect.fnUntraced(function* (options: {
         yield* Deferred.await(previous.done)
       }
       const result = yield* driveToEnd(run)
-      if (result === undefined && run.lost === "unavailable")
-        yield* giveBack(run.claim, pauseMs(run.claim.fence))
+      if (result === undefined && (run.lost === "unavailable" || run.lost === "stalled"))
+        yield* giveBack(run.claim, pauseMs(run.claim.fence), run.lost === "stalled")
       if (result === undefined && run.lost === "leaving") yield* giveBack(run.claim, 0)
       return result
     }).pipe(
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function* (options: {
       const left = registration === undefined || registrations.get(head.workflow) !== registration
       if (run === undefined || left) {
         const claim = { execution: head.id, runner: options.runnerId, fence: head.fence }
-        yield* giveBack(claim, left ? 0 : pauseMs(head.fence))
+        yield* giveBack(claim, left ? 0 : pauseMs(head.fence), !left)
         return undefined
       }
       const previous = runs.get(head.id)

@@ -9,6 +9,8 @@ export type Lost =
   | "fenced"
   /** The store could not take a result: the execution is given back, to run again after a pause. */
   | "unavailable"
+  /** The code ended in a defect, or the journal cannot be read: given back like that, and counted. */
+  | "stalled"
   /** This process is leaving: the execution is given back at once. */
   | "leaving"
 

@@ -5,10 +5,17 @@ import { Limits } from "../../../domain/policies/Limits.ts"
 import type { StoreCall } from "../StoreCall.ts"
 import * as EngineStore from "./EngineStore.ts"
 
+/** The version of the workflows' code, and the older ones whose executions it can go on with. */
+export interface Code {
+  readonly version: number
+  readonly replays: ReadonlyArray<number>
+}
+
 export interface RunnerOptions {
   readonly runnerId: string
   /** How many executions may run here at once. */
   readonly slots: number
+  readonly code: Code
   /** Claims only these executions. */
   readonly only: ReadonlyArray<string> | undefined
   readonly running: () => ReadonlyArray<string>
@@ -43,7 +50,13 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const wakeUps = yield* Queue.sliding<void>(1)
   const wake = Effect.asVoid(Queue.offer(wakeUps, undefined))
   const leaseMs = Duration.toMillis(Limits.runnerLease)
-  const lease = { runner: options.runnerId, host: hostname(), processId: process.pid, leaseMs }
+  const lease = {
+    runner: options.runnerId,
+    host: hostname(),
+    processId: process.pid,
+    leaseMs,
+    version: options.code.version
+  }
   let leaseEndsAt = (yield* Clock.currentTimeMillis) + leaseMs
   const turn = yield* Semaphore.make(1)
   let left = false
@@ -66,6 +79,8 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
           room: Math.max(0, options.slots - running.length),
           running,
           only: options.only ?? null,
+          replays: options.code.replays,
+          stallsMax: Limits.executionStallsMax,
           workflows: options.workflows()
         })
       )

@@ -17,6 +17,7 @@ import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
 import * as Evidence from "../../../../src/domain/errors/Evidence.ts"
 import { StoreUnavailable } from "../../../../src/domain/errors/Reasons.ts"
 import { ProjectId, Run, WorkOrderId, executionId } from "../../../../src/domain/Ids.ts"
+import { Limits } from "../../../../src/domain/policies/Limits.ts"
 import { Project } from "../../../../src/domain/Project.ts"
 import { WorkOrder } from "../../../../src/domain/WorkOrder.ts"
 import * as Environment from "../../../../src/layers/Environment.ts"
@@ -228,14 +229,22 @@ export const tickAs = Effect.fnUntraced(function* (
   runner: string,
   workflows: ReadonlyArray<string>,
   room = 8,
-  leaseMs = 15_000
+  more: {
+    readonly leaseMs?: number
+    readonly version?: number
+    readonly replays?: ReadonlyArray<number>
+  } = {}
 ) {
   const store = yield* StoreCall
   const answer = yield* store.call("runner_tick", {
     runner,
     host: "elsewhere",
     processId: 1,
-    leaseMs,
+    leaseMs: 15_000,
+    version: 1,
+    replays: [],
+    stallsMax: Limits.executionStallsMax,
+    ...more,
     room,
     running: [],
     only: null,
