@@ -11,6 +11,9 @@ alter table moose.executions
 
 update moose.executions set version = 1 where fence > 0;
 
+-- Somebody has stopped the order for a while: it is not claimed, and one that runs waits before its next step.
+alter table public.work_orders add column paused boolean not null default false;
+
 -- Repeating the call changes nothing.
 create or replace function moose.commit_activity(p jsonb) returns jsonb
 language plpgsql as $$
@@ -153,7 +156,7 @@ begin
       and case x.state
           when 'ready' then (w.project is null or w.project <> all (full_projects))
             -- What a switched-off project has begun may still be cancelled and cleaned up.
-            and (coalesce(p2.mode, 'on') <> 'off' or x.cancel_requested)
+            and (coalesce(p2.mode, 'on') <> 'off' and not coalesce(w.paused, false) or x.cancel_requested)
           else r.id is null or r.lease_until < moose.now() or (x.owner = me and not running ? x.id)
           end
     order by x.priority desc, x.created_at, x.id
@@ -276,5 +279,123 @@ begin
       and not exists (select 1 from moose.executions x where x.owner = r.id) limit most);
   get diagnostics gone = row_count;
   return counts || jsonb_build_object('runners', gone);
+end
+$$;
+
+-- Begins another run of an order that has ended without a pull request: where it failed, or at an earlier step.
+create or replace function moose.retry_work_order(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  steps constant text[] := array['routing', 'generating', 'applying', 'creating_pr', 'tracking'];
+  w public.work_orders := moose.find_work_order(p->>'id');
+  reached integer;
+  wanted text;
+begin
+  if not (w.status like '%\_failed' or w.status = 'cancelled') then
+    raise exception 'work order % is %: only one that failed or was cancelled can be tried again', w.id, w.status using errcode = 'MO409';
+  elsif w.disposition = 'rollback_pending' then
+    raise exception 'work order % is still being cleaned up', w.id using errcode = 'MO409';
+  end if;
+  -- The first step whose result is not journaled.
+  select count(*) + 1 into reached from unnest(steps) with ordinality s (name, place)
+  where exists (
+    select 1 from moose.activity_results a
+    where a.execution = w.id || '/' || w.run and a.name = s.name
+      and a.result->>'_tag' = 'Complete' and a.result->'exit'->>'_tag' = 'Success'
+      and coalesce(a.result->'exit'->'value'->>'_tag', '') not in ('Parked', 'Asked'));
+  wanted := coalesce(p->>'from', steps[least(reached, 5)]);
+  if array_position(steps, wanted) > reached then
+    raise exception 'work order % cannot begin at %: % has not been done yet', w.id, wanted, steps[reached] using errcode = 'MO409';
+  end if;
+  perform moose.start_run(w.id, wanted, format('%s asked for it', p->>'by'));
+  -- Whoever was asked what to do with it has been answered.
+  update public.escalations e
+  set status = 'resolved', resolution = jsonb_build_object('option', 'retry', 'label', 'It was tried again.'), resolved_by = p->>'by',
+      resolved_at = moose.now(), next_notice_at = null, ack_deadline = null, updated_at = moose.now()
+  where e.status = 'open' and not exists (
+      select 1 from public.escalation_orders o join public.work_orders x on x.id = o.work_order
+      where o.escalation = e.id and x.run = o.run)
+    and exists (select 1 from public.escalation_orders o where o.escalation = e.id and o.work_order = w.id);
+  return moose.work_order_json((select x from public.work_orders x where x.id = w.id));
+end
+$$;
+
+create or replace function moose.pause_work_order(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  w public.work_orders := moose.find_work_order(p->>'id');
+begin
+  if w.status in ('completed', 'cancelled') or w.status like '%\_failed' then
+    raise exception 'work order % is %: there is nothing to pause', w.id, w.status using errcode = 'MO409';
+  end if;
+  update public.work_orders set paused = true, updated_at = moose.now() where id = w.id and not paused;
+  if found then
+    perform moose.note(w.id, w.run, 'Paused', null, format('paused by %s: it stops before its next step', p->>'by'), null);
+  end if;
+  return moose.work_order_json((select x from public.work_orders x where x.id = w.id));
+end
+$$;
+
+create or replace function moose.resume_work_order(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  w public.work_orders := moose.find_work_order(p->>'id');
+begin
+  update public.work_orders set paused = false, updated_at = moose.now() where id = w.id and paused;
+  if found then
+    perform moose.note(w.id, w.run, 'Resumed', null, format('%s lets it go on', p->>'by'), null);
+    perform moose.wake_waiting('pause:' || w.id, moose.now(), 2147483647);
+  end if;
+  return moose.work_order_json((select x from public.work_orders x where x.id = w.id));
+end
+$$;
+
+create or replace function moose.work_order_json(w public.work_orders) returns jsonb
+language sql stable as $$
+  select jsonb_build_object(
+    'order', jsonb_strip_nulls(jsonb_build_object(
+      'id', w.id, 'project', w.project, 'kind', w.kind, 'title', w.title, 'description', w.description,
+      'acceptanceCriteria', w.acceptance_criteria, 'filesInScope', w.files_in_scope, 'baseBranch', w.base_branch,
+      'priority', w.priority, 'limits', w.limits))
+      || jsonb_build_object('metadata', w.metadata)
+      || case when w.proposal is null then '{}' else jsonb_build_object('proposal', w.proposal) end,
+    'status', w.status, 'disposition', w.disposition, 'paused', w.paused, 'run', w.run, 'branch', w.branch,
+    'baseSha', w.base_sha, 'headSha', w.head_sha,
+    'pullRequest', case when w.pull_request_number is null then null
+                   else jsonb_build_object('number', w.pull_request_number, 'url', w.pull_request_url) end,
+    'failure', w.last_failure,
+    'cost', moose.order_spent(w.id),
+    'attemptsSpent', moose.attempts_spent(w.id, w.run),
+    'countsFrom', moose.iso(moose.counts_from(w)),
+    'steps', moose.step_summaries(w.id, w.run),
+    'submittedAt', moose.iso(w.created_at), 'updatedAt', moose.iso(w.updated_at))
+$$;
+
+-- Asks whoever holds the order to stop and clean up; one that nobody has begun is cancelled at once.
+create or replace function moose.cancel_work_order(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  stored public.work_orders := moose.find_work_order(p->>'id');
+  held moose.executions;
+begin
+  select * into held from moose.executions
+  where work_order = stored.id and run = stored.run and state <> 'done'
+  for update;
+  if not found then
+    return 'false';
+  end if;
+  perform moose.note(stored.id, stored.run, 'Cancelling', null, coalesce(p->>'reason', 'cancelled'), null);
+  if held.state = 'ready' and held.fence = 0 then
+    update moose.executions set state = 'done', cancel_requested = true where id = held.id;
+    perform moose.apply_facts(stored.id, stored.run, jsonb_build_array(
+      jsonb_build_object('_tag', 'StatusMoved', 'to', 'cancelled', 'disposition', 'rolled_back')));
+  else
+    update moose.executions
+    set cancel_requested = true, state = case state when 'suspended' then 'ready' else state end,
+        available_at = least(available_at, moose.now())
+    where id = held.id;
+    perform pg_notify('moose_work', held.id);
+  end if;
+  return 'true';
 end
 $$;

@@ -6,6 +6,7 @@ import { escalations } from "./commands/Escalations.ts"
 import { explain } from "./commands/Explain.ts"
 import { forge } from "./commands/Forge.ts"
 import { migrate } from "./commands/Migrate.ts"
+import { cancel, pause, resume, retry } from "./commands/Orders.ts"
 import { project } from "./commands/Project.ts"
 import { run } from "./commands/Run.ts"
 import { status } from "./commands/Status.ts"
@@ -20,6 +21,10 @@ export const commands = [
   worker,
   status,
   explain,
+  retry,
+  cancel,
+  pause,
+  resume,
   errors,
   escalations,
   budget,

@@ -85,10 +85,12 @@ const afterAFailure = (story: OrderStory): Next => {
     view.disposition === "manual_intervention_required" && doubtful.length > 0
       ? `First look after what could not be cleaned up: ${doubtful.map(({ kind, name }) => `${kind.replace("_", " ")} ${name}`).join(", ")}. Then: `
       : ""
+  const again = `moose retry ${view.order.id}`
   return {
     hint: `${byHand}${hint === "" ? "Read what happened, and submit the work again." : hint}`,
     commands: [
       `moose escalations list --order ${view.order.id}`,
+      again,
       ...(doctorHelps.has(failure?.category ?? "") ? ["moose doctor"] : []),
       look(story),
       ...(tag === undefined ? [] : [others(tag)])
@@ -98,7 +100,10 @@ const afterAFailure = (story: OrderStory): Next => {
 
 /** What to do now about an order, whatever it is in the middle of. */
 export const nextOf = (story: OrderStory): Next => {
-  const { status, pullRequest } = story.view
+  const { status, pullRequest, paused, order } = story.view
+  if (paused && !isSettled(status)) {
+    return { hint: "Somebody has paused it. Let it go on.", commands: [`moose resume ${order.id}`] }
+  }
   switch (status) {
     case "pending":
       return beforeItBegins(story)

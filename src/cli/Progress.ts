@@ -41,6 +41,9 @@ const lineOf = (event: TimelineEvent): string | undefined => {
     case "AttemptFailed":
       return `  ↻ ${step} ${" ".repeat(seconds(0).length)}  ${event.message}`
     case "Escalated":
+    case "Paused":
+    case "Resumed":
+    case "Cancelling":
     case "Resolved":
     case "RunStarted":
       return `  ! ${step} ${" ".repeat(seconds(0).length)}  ${message}`

@@ -60,6 +60,8 @@ export class WorkOrderView extends Schema.Class<WorkOrderView>("WorkOrderView")(
   order: WorkOrder,
   status: Status,
   disposition: Schema.NullOr(Disposition),
+  /** Somebody has stopped it for a while: it goes no further than the end of the step it is in. */
+  paused: Schema.Boolean,
   run: Run,
   branch: Schema.NullOr(Schema.String),
   baseSha: Schema.NullOr(Sha),

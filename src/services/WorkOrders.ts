@@ -56,6 +56,27 @@ export const WorkOrdersContract = {
     output: Schema.Boolean,
     failure: Schema.Union([...storeReasons, WorkOrderMissing])
   },
+  /**
+   * Begins another run of an order that failed or was cancelled, where it failed or at an earlier step; what the steps
+   * before that journaled is taken over. StoreConflict says why it cannot.
+   */
+  retry: {
+    input: Schema.Struct({ id: WorkOrderId, from: Schema.optionalKey(StepName), by: Schema.NonEmptyString }),
+    output: WorkOrderView,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /** The order stops before its next step, until it is resumed. StoreConflict where it is over. */
+  pause: {
+    input: Schema.Struct({ id: WorkOrderId, by: Schema.NonEmptyString }),
+    output: WorkOrderView,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /** Lets a paused order go on; one that is not paused stays as it is. */
+  resume: {
+    input: Schema.Struct({ id: WorkOrderId, by: Schema.NonEmptyString }),
+    output: WorkOrderView,
+    failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
   /** How each model has done on one kind of work in one project. */
   pastOutcomes: {
     input: Schema.Struct({ project: ProjectId, kind: Kind }),

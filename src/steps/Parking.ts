@@ -4,6 +4,7 @@ import type { AnyReason } from "../domain/errors/Failure.ts"
 import { ModelsExhausted } from "../domain/errors/GenerationError.ts"
 import { Reason } from "../domain/errors/PipelineError.ts"
 import { BudgetExceeded } from "../domain/errors/Reasons.ts"
+import type { WorkOrderId } from "../domain/Ids.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { Policies, type Rules } from "../domain/policies/Policies.ts"
 import { StepLabel } from "../domain/Status.ts"
@@ -98,6 +99,15 @@ export const parkingBehind = Effect.fnUntraced(function* (
   const soonest = (yield* Clock.currentTimeMillis) + Duration.toMillis((yield* Policies).park.first)
   const resumeAt = DateTime.max(down.resumeAt, DateTime.makeUnsafe(soonest))
   return new Parked({ step, dependency, tag, cause, resumeAt, incident: false, behind: true })
+})
+
+/** The wait of an order that somebody has paused. It looks now and then by itself, in case nobody's word reaches it. */
+export const parkingPaused = Effect.fnUntraced(function* (step: string, workOrderId: WorkOrderId) {
+  const now = yield* Clock.currentTimeMillis
+  const resumeAt = DateTime.makeUnsafe(now + Duration.toMillis((yield* Policies).park.longest))
+  const dependency = `pause:${workOrderId}`
+  const cause = "somebody has paused it"
+  return new Parked({ step, dependency, tag: "Paused", cause, resumeAt, incident: false, behind: true })
 })
 
 /** The wait of an order that could not even be read; bounded like the waits that know the order's deadline. */

@@ -15,7 +15,7 @@ import { StepJournal } from "../services/StepJournal.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
 import * as Allowance from "./Allowance.ts"
 import * as Failures from "./Failures.ts"
-import { Parked, parking, parkingBehind, parkingUnread } from "./Parking.ts"
+import { Parked, parking, parkingBehind, parkingPaused, parkingUnread } from "./Parking.ts"
 import { retrying } from "./Retrying.ts"
 import { type At, StepContext } from "./StepContext.ts"
 
@@ -71,7 +71,7 @@ const load = Effect.fnUntraced(function* (at: At) {
     attemptsSpent,
     deadline: DateTime.toEpochMillis(view.countsFrom) + Duration.toMillis(Limits.orderDeadline)
   })
-  return { order, project, submittedAt, allowance }
+  return { order, project, submittedAt, allowance, paused: view.paused }
 })
 
 /** The order moves on to its next status, unless a step that somebody added follows under this one. */
@@ -218,8 +218,10 @@ export const surround =
           const parked = yield* parkingUnread(name, rules, loaded.failure, waits)
           return yield* Option.isSome(parked) ? wait(parked.value) : failed(loaded.failure)
         }
+        const { paused, ...found } = loaded.success
+        if (paused) return yield* wait(yield* parkingPaused(name, at.workOrderId))
         const context = StepContext.of({
-          ...loaded.success,
+          ...found,
           at,
           step: status,
           name,

@@ -116,6 +116,7 @@ export class World {
   disposition: WorkOrderView["disposition"] = null
   remoteHead: Sha | null = null
   attemptsSpent = 0
+  paused = false
 
   readonly tags = () => this.facts.map(({ _tag }) => _tag)
 
@@ -163,6 +164,7 @@ export class World {
           order: this.order,
           status: this.status,
           disposition: this.disposition,
+          paused: this.paused,
           run: at.run,
           branch: null,
           baseSha: null,

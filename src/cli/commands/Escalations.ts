@@ -1,8 +1,6 @@
-import { userInfo } from "node:os"
-import { Console, Effect, Option, Schema } from "effect"
+import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { EscalationId, OptionName } from "../../domain/Escalation.ts"
-import { StoreConflict } from "../../domain/errors/Reasons.ts"
 import { WorkOrderId } from "../../domain/Ids.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { UsdFromDecimal } from "../../domain/Usd.ts"
@@ -10,6 +8,7 @@ import * as Environment from "../../layers/Environment.ts"
 import * as Settings from "../../layers/Settings.ts"
 import { Escalations } from "../../services/Escalations.ts"
 import { escalationJson, escalationLine, escalationText } from "../EscalationWords.ts"
+import { by, refusedWith, who } from "../Decisions.ts"
 import * as Input from "../Input.ts"
 import { printJson } from "../Report.ts"
 import { UserError } from "../UserError.ts"
@@ -19,26 +18,11 @@ const stored = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 const id = Argument.Int("id").pipe(Argument.withDescription("An escalation: moose escalations list"))
-const by = Flag.String("by").pipe(Flag.withDescription("Who decides (your user name)"), Flag.optional)
 
 /** Somebody else was quicker, and chose otherwise. */
-const decided =
-  (id: EscalationId) =>
-  <E>(error: E | StoreConflict): E | UserError =>
-    error instanceof StoreConflict
-      ? new UserError({
-          problem: error.conflict.replace(/^./, (first) => first.toUpperCase()),
-          fix: `See what became of it: moose escalations show ${id}`
-        })
-      : error
+const decided = (id: EscalationId) => refusedWith(`See what became of it: moose escalations show ${id}`)
 
 const idOf = Input.decode(EscalationId, "id")
-const who = (name: Option.Option<string>) =>
-  Option.match(name, {
-    onNone: () => Effect.sync(() => userInfo().username),
-    onSome: Input.decode(Schema.NonEmptyString, "--by")
-  })
-
 const list = Command.make(
   "list",
   {

@@ -23,6 +23,9 @@ const merge = storeFunction(
   noOrder
 )
 const cancel = storeFunction("cancel_work_order", Contract.cancel.input, Contract.cancel.output, noOrder)
+const retry = storeFunction("retry_work_order", Contract.retry.input, Contract.retry.output, noOrder)
+const pause = storeFunction("pause_work_order", Contract.pause.input, Contract.pause.output, noOrder)
+const resume = storeFunction("resume_work_order", Contract.resume.input, Contract.resume.output, noOrder)
 const outcomes = storeFunction("past_outcomes", Contract.pastOutcomes.input, Contract.pastOutcomes.output)
 const explain = storeFunction(
   "explain_order",
@@ -50,6 +53,9 @@ export const layer = Layer.effect(
       timeline: Effect.fn("WorkOrders.timeline")(timeline, provide),
       mergeMetadata: Effect.fn("WorkOrders.mergeMetadata")(merge, provide),
       cancel: Effect.fn("WorkOrders.cancel")(cancel, provide),
+      retry: Effect.fn("WorkOrders.retry")(retry, provide),
+      pause: Effect.fn("WorkOrders.pause")(pause, provide),
+      resume: Effect.fn("WorkOrders.resume")(resume, provide),
       pastOutcomes: Effect.fn("WorkOrders.pastOutcomes")(outcomes, provide),
       explain: Effect.fn("WorkOrders.explain")(
         (input) => explain({ ...input, limit: Limits.explainedRowsMax }),
