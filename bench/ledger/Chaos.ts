@@ -23,6 +23,8 @@ export interface Options {
 const dollars = (amount: number) => Usd.make(amount * 1_000_000)
 const dayLimit = dollars(100)
 const ordersOfTheDay = 200
+const ordersToAbandon = 16
+const processesToKill = 2
 /** What a call may cost at most, on average, when there are 20,000 of them: about 13,000 fit in the day. */
 const meanWorstCase = 46_000
 const sampleEvery = "50 millis"
@@ -190,8 +192,9 @@ export const load = Effect.fnUntraced(function* (options: Options) {
   const { dataDirectory } = yield* EmbeddedPostgres
   const sql = yield* PgClient.PgClient
   const orders = yield* Database.seed("day", dayLimit, ordersOfTheDay)
-  // Whose owners are all killed at the end, where there is room for every one of them.
-  const abandoned = yield* Database.seed("abandoned", dayLimit, processes)
+  // Whose owners are all killed when everything else is over, so that it is known what they leave behind.
+  const abandoned: Array<WorkOrderId> = []
+  const toAbandon = yield* Database.seed("abandoned", dayLimit, ordersToAbandon)
   if (sabotaged) {
     yield* sql`create or replace function moose.lock_budget(scope text) returns void language sql as 'select'`
   }
@@ -205,7 +208,7 @@ export const load = Effect.fnUntraced(function* (options: Options) {
       const amount = Usd.make(1 + Math.floor(chance(seed, "amount", number) * worstCaseMax))
       return order && { number, order, amount, fate: fateOf(seed, number) }
     }
-    const order = abandoned[number - reservations]
+    const order = abandoned.pop()
     return order && { number, order, amount: dollars(1), fate: "after reserving" }
   }
   const provider = yield* Provider.make({
@@ -220,7 +223,7 @@ export const load = Effect.fnUntraced(function* (options: Options) {
   let kills = 0
   let failed = 0
   const process = Effect.gen(function* () {
-    while (drawn < reservations + processes) {
+    while (drawn < reservations) {
       const { code, signal } = yield* Effect.scoped(start(provider.url, "work"))
       if (signal === "SIGKILL") kills++
       else if (code !== 0) return yield* Effect.sync(() => failed++)
@@ -249,6 +252,12 @@ export const load = Effect.fnUntraced(function* (options: Options) {
   // A server that is down is up again afterwards.
   yield* Fiber.join(servers)
   const seconds = (performance.now() - from) / 1000
+
+  abandoned.push(...toAbandon)
+  yield* Effect.all(
+    Array.from({ length: processesToKill }, () => Effect.scoped(start(provider.url, "work"))),
+    { concurrency: "unbounded", discard: true }
+  ).pipe(Effect.timeout(deadline))
 
   // All owners are gone. Another process, this one, sweeps when their leases have ended.
   const before = yield* gauge("abandoned")
