@@ -17,8 +17,8 @@ import * as Database from "./ledger/Database.ts"
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "5" },
-    "cell-ms": { type: "string", default: "1000" }
+    rounds: { type: "string", default: "9" },
+    "cell-ms": { type: "string", default: "500" }
   }
 })
 const rounds = Number(values.rounds)

@@ -21,6 +21,9 @@ const { values } = parseArgs({
     sabotage: { type: "string" }
   }
 })
+if (values.sabotage !== undefined && values.sabotage !== "lock") {
+  throw new Error(`There is nothing called ${values.sabotage} to take out, only: lock`)
+}
 const reservations = Number(values.reservations)
 const processes = Number(values.processes)
 const repetitions = Number(values.repetitions)

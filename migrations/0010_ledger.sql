@@ -375,18 +375,24 @@ $$;
 
 -- Reservations whose owner is gone count as spent. Answers how many were closed, at most `limit`.
 create or replace function moose.presume_expired(p jsonb) returns jsonb
-language sql as $$
-  with expired as (
+language plpgsql as $$
+declare
+  expired text[];
+  closed integer;
+begin
+  select array_agg(e.id) into expired from (
     select id from public.cost_tracking
     where state = 'reserved' and lease_until < moose.now()
-    order by lease_until limit (p->>'limit')::integer
-    for update skip locked
-  ), closed as (
-    update public.cost_tracking c set state = 'presumed', updated_at = moose.now()
-    from expired where c.id = expired.id
-    returning 1
-  )
-  select to_jsonb(count(*)::integer) from closed
+    order by lease_until limit (p->>'limit')::integer) e;
+  -- Many days' counters are about to change: under the locks, and in the order, of those who reserve on many days, so
+  -- that nobody waits for each other in a circle.
+  perform moose.lock_budget(scope) from (
+    select distinct project || '/' || day as scope from public.cost_tracking where id = any(expired) order by 1) days;
+  update public.cost_tracking set state = 'presumed', updated_at = moose.now()
+  where id = any(expired) and state = 'reserved' and lease_until < moose.now();
+  get diagnostics closed = row_count;
+  return to_jsonb(closed);
+end
 $$;
 
 -- A settlement that comes with a step's result. That result stands whatever the ledger thinks of the bill, so a bill
