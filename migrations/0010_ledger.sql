@@ -25,9 +25,11 @@ alter table public.cost_tracking
 -- would go through all of it for other questions about open reservations, for as long as the connection lives.
 create index cost_tracking_leases on public.cost_tracking (lease_until)
   where state = 'reserved' and lease_until is not null;
--- A call is made once at a time.
-create unique index cost_tracking_open_calls on public.cost_tracking (work_order, run, call) where state = 'reserved';
+create index cost_tracking_calls on public.cost_tracking (work_order, run, call);
 create index cost_tracking_model on public.cost_tracking (project, day, model);
+-- Both are the beginning of one of these.
+drop index public.cost_tracking_order;
+drop index public.cost_tracking_day;
 create index cost_tracking_recent on public.cost_tracking (project, updated_at);
 
 create table moose.budget_days (
