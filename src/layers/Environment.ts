@@ -5,6 +5,7 @@ import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"
 import * as PriceTable from "../domain/policies/PriceTable.ts"
 import * as Notices from "../operations/Notices.ts"
 import * as ReservationSweep from "../operations/ReservationSweep.ts"
+import * as StuckWatch from "../operations/StuckWatch.ts"
 import * as pipeline from "../pipeline.ts"
 import * as LocalForge from "./forge/LocalForge.ts"
 import * as FileSpool from "./FileSpool.ts"
@@ -194,7 +195,8 @@ export const worker = (options: { readonly only?: ReadonlyArray<string> } = {}) 
       pipeline.layer.pipe(
         Layer.provideMerge(PostgresEngine.layer({ slots, ...options })),
         Layer.merge(ReservationSweep.layer),
-        Layer.merge(Notices.layer)
+        Layer.merge(Notices.layer),
+        Layer.merge(StuckWatch.layer)
       )
     )
   )

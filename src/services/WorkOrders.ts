@@ -1,12 +1,19 @@
 import { Context, Schema } from "effect"
-import { ProjectMissing, WorkOrderMissing, storeReasons } from "../domain/errors/Reasons.ts"
+import {
+  ProjectMissing,
+  PullRequestUnrecorded,
+  WorkOrderMissing,
+  storeReasons
+} from "../domain/errors/Reasons.ts"
 import { TimelineEvent } from "../domain/Fact.ts"
 import { ProjectId, WorkOrderId } from "../domain/Ids.ts"
 import { OrderState } from "../domain/OrderState.ts"
 import { ErrorGroup, OrderStory } from "../domain/OrderStory.ts"
 import { Component } from "../domain/policies/Component.ts"
+import { RepositoryName } from "../domain/Project.ts"
 import { PastOutcome } from "../domain/Route.ts"
 import { Status, StepName } from "../domain/Status.ts"
+import { StuckOrder } from "../domain/StuckOrder.ts"
 import { Kind, Metadata, WorkOrder, WorkOrderView } from "../domain/WorkOrder.ts"
 import type { Service } from "./Contract.ts"
 
@@ -76,6 +83,27 @@ export const WorkOrdersContract = {
     input: Schema.Struct({ id: WorkOrderId, by: Schema.NonEmptyString }),
     output: WorkOrderView,
     failure: Schema.Union([...storeReasons, WorkOrderMissing])
+  },
+  /**
+   * The order that a pull request belongs to; the newest of several. A pull request may be heard of before its order
+   * has stored it, so the look-up is repeated for as long as `Limits.pullRequestLookups` says.
+   */
+  byPullRequest: {
+    input: Schema.Struct({ repository: RepositoryName, number: Schema.Int }),
+    output: WorkOrderView,
+    failure: Schema.Union([...storeReasons, PullRequestUnrecorded])
+  },
+  /** Orders that do not get on and that nobody was told of yet, the latest first, at most `limit`. */
+  stuck: {
+    input: Schema.Struct({
+      /** How long an order of this status may make no progress; statuses that are not named have no such limit. */
+      noProgressMs: Schema.Record(Schema.String, Schema.Int),
+      /** How old an order may become, counted from when its deadline counts. */
+      ageMs: Schema.Int,
+      limit: Schema.Int
+    }),
+    output: Schema.Array(StuckOrder),
+    failure: Schema.Union(storeReasons)
   },
   /** How each model has done on one kind of work in one project. */
   pastOutcomes: {

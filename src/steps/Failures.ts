@@ -2,21 +2,27 @@ import { Effect, Option, Schema } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { type AnyReason, Failure, type Meaning } from "../domain/errors/Failure.ts"
 import { ModelsExhausted } from "../domain/errors/GenerationError.ts"
-import { UnexpectedDefect } from "../domain/errors/Reasons.ts"
+import { ResultRefused, UnexpectedDefect } from "../domain/errors/Reasons.ts"
 import type { StepName } from "../domain/Status.ts"
 import { componentOf } from "../domain/policies/Component.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
 import type { At } from "./StepContext.ts"
 
-/** A defect as a reason, so that a bug is recorded like anything else that goes wrong. */
-export const fromDefect = (operation: string, defect: unknown) =>
-  new UnexpectedDefect({
+/** A defect as a reason, so that a bug is recorded like anything else that goes wrong. Refused results are no bugs. */
+export const fromDefect = (operation: string, defect: unknown): UnexpectedDefect | ResultRefused => {
+  if (defect instanceof Error && defect.name === ResultRefused.identifier) {
+    return new ResultRefused({
+      evidence: Evidence.make({ operation: "storing a result", excerpt: defect.message, cause: defect })
+    })
+  }
+  return new UnexpectedDefect({
     evidence: Evidence.make({
       operation,
       excerpt: defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect),
       cause: defect
     })
   })
+}
 
 const isModelsExhausted = Schema.is(ModelsExhausted)
 

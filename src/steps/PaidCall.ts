@@ -1,6 +1,12 @@
 import { Effect, Schedule, Schema } from "effect"
 import { Activity } from "effect/workflow"
-import { BudgetExceeded, UnexpectedDefect, ledgerReasons, storeReasons } from "../domain/errors/Reasons.ts"
+import {
+  BudgetExceeded,
+  ResultRefused,
+  UnexpectedDefect,
+  ledgerReasons,
+  storeReasons
+} from "../domain/errors/Reasons.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import * as Prices from "../domain/policies/Prices.ts"
 import type { ModelChoice } from "../domain/Route.ts"
@@ -28,6 +34,7 @@ export const paidCall = (
       ...storeReasons,
       ...ledgerReasons,
       BudgetExceeded,
+      ResultRefused,
       UnexpectedDefect
     ]),
     interruptRetryPolicy: Schedule.recurs(0),

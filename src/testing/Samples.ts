@@ -52,6 +52,7 @@ import {
   RepositoryLocked,
   RepositoryMissing,
   StoreConflict,
+  ResultRefused,
   StoreUnavailable,
   TimedOut,
   UnexpectedDefect,
@@ -110,6 +111,12 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
   WorkOrderMissing: new WorkOrderMissing({ id: WorkOrderId.make("add-discount") }),
   ProjectMissing: new ProjectMissing({ id: ProjectId.make("shop") }),
   TimedOut: new TimedOut({ operation: "git fetch", limitMs: 300_000 }),
+  ResultRefused: new ResultRefused({
+    evidence: Evidence.make({
+      operation: "storing a result",
+      excerpt: "The result could not be stored: permission denied for table outcome_vectors"
+    })
+  }),
   UnexpectedDefect: new UnexpectedDefect({
     evidence: Evidence.make({
       operation: "routing",

@@ -1,5 +1,6 @@
 import { DateTime, Schema } from "effect"
 import { ProjectId, WorkOrderId } from "../Ids.ts"
+import { RepositoryName } from "../Project.ts"
 import { Usd, format } from "../Usd.ts"
 import { Evidence } from "./Evidence.ts"
 
@@ -35,6 +36,16 @@ export class WorkOrderMissing extends Schema.TaggedError<WorkOrderMissing>()("Wo
 }) {
   override get message() {
     return `There is no work order ${this.id}`
+  }
+}
+
+/** No order is known to have opened this pull request: it is somebody else's, or its order has not stored it yet. */
+export class PullRequestUnrecorded extends Schema.TaggedError<PullRequestUnrecorded>()(
+  "PullRequestUnrecorded",
+  { repository: RepositoryName, number: Schema.Int }
+) {
+  override get message() {
+    return `No work order is known to have pull request #${this.number} of ${this.repository.owner}/${this.repository.name}`
   }
 }
 
@@ -219,6 +230,16 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   }
 }
 
+/**
+ * The database refuses to record what a step has done, and would refuse it again. It passes through the journal as a
+ * defect, which keeps only its name and its message.
+ */
+export class ResultRefused extends Schema.TaggedError<ResultRefused>()("ResultRefused", { evidence }) {
+  override get message() {
+    return this.evidence.excerpt
+  }
+}
+
 /** A bug, ours or a plug-in's: something failed that its signature does not admit. */
 export class UnexpectedDefect extends Schema.TaggedError<UnexpectedDefect>()("UnexpectedDefect", {
   evidence
@@ -278,6 +299,7 @@ export const everyStep = [
   WorkOrderMissing,
   ProjectMissing,
   TimedOut,
+  ResultRefused,
   UnexpectedDefect
 ] as const
 

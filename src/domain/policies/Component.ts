@@ -34,6 +34,7 @@ const rows: Record<Reason["_tag"], Component | "as the operation says"> = {
   WorkOrderMissing: "store",
   ProjectMissing: "store",
   TimedOut: "as the operation says",
+  ResultRefused: "store",
   UnexpectedDefect: "pipeline",
   BudgetExceeded: "ledger",
   LedgerUnavailable: "ledger",

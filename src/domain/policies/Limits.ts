@@ -172,6 +172,20 @@ export const Limits = {
   orderDeadline: Duration.hours(24),
   /** How many failures that its own work caused an order may meet in one run: after the last, nothing more is tried. */
   orderAttempts: 6,
+  /** How often a pull request that no order has recorded is looked up again: in all shorter than GitHub waits for a webhook's answer. */
+  pullRequestLookups: [
+    Duration.millis(250),
+    Duration.millis(500),
+    Duration.seconds(1),
+    Duration.seconds(2),
+    Duration.seconds(4)
+  ],
+  /** How often orders that do not get on are looked for, how many are told of at once, and how much later than the step's own limit. */
+  stuckWatch: Duration.minutes(1),
+  stuckOrdersTogether: 50,
+  stuckGrace: Duration.minutes(2),
+  /** An order that is older than this, counted from when its deadline counts, is told of whatever it does. */
+  stuckAge: Duration.hours(24),
   /** How long an order waits for a dependency that says nothing of its own: this, doubling, up to the longest. */
   parkFirst: Duration.seconds(30),
   parkLongest: Duration.minutes(10),

@@ -49,6 +49,14 @@ const rows: Record<Reason["_tag"], Row> = {
     "possible",
     "See in the timeline what was slow; submit the order again when that is mended."
   ),
+  ResultRefused: row(
+    "configuration",
+    "platform",
+    "critical",
+    false,
+    "certain",
+    "What the step did is done, and only its record is missing: mend what the database refuses, as the excerpt says."
+  ),
   UnexpectedDefect: row(
     "permanent",
     "platform",

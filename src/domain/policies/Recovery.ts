@@ -76,6 +76,7 @@ const everyStep = {
   ProjectMissing: human,
   // Waited out where it was somebody else that did not answer.
   TimedOut: againThenWait,
+  ResultRefused: human,
   UnexpectedDefect: human
 } as const
 

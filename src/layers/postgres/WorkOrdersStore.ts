@@ -1,5 +1,5 @@
-import { Effect, Layer, Schema } from "effect"
-import { ProjectMissing, WorkOrderMissing } from "../../domain/errors/Reasons.ts"
+import { Duration, Effect, Layer, Schedule, Schema } from "effect"
+import { ProjectMissing, PullRequestUnrecorded, WorkOrderMissing } from "../../domain/errors/Reasons.ts"
 import type { WorkOrderId } from "../../domain/Ids.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { WorkOrders, WorkOrdersContract as Contract } from "../../services/WorkOrders.ts"
@@ -26,6 +26,13 @@ const cancel = storeFunction("cancel_work_order", Contract.cancel.input, Contrac
 const retry = storeFunction("retry_work_order", Contract.retry.input, Contract.retry.output, noOrder)
 const pause = storeFunction("pause_work_order", Contract.pause.input, Contract.pause.output, noOrder)
 const resume = storeFunction("resume_work_order", Contract.resume.input, Contract.resume.output, noOrder)
+const byPullRequest = storeFunction(
+  "work_order_by_pull_request",
+  Contract.byPullRequest.input,
+  Contract.byPullRequest.output,
+  (asked) => new PullRequestUnrecorded(asked)
+)
+const stuck = storeFunction("stuck_orders", Contract.stuck.input, Contract.stuck.output)
 const outcomes = storeFunction("past_outcomes", Contract.pastOutcomes.input, Contract.pastOutcomes.output)
 const explain = storeFunction(
   "explain_order",
@@ -38,6 +45,12 @@ const errors = storeFunction(
   "list_errors",
   Schema.Struct({ ...Contract.errors.input.fields, limit: Schema.Int, ordersLimit: Schema.Int }),
   Contract.errors.output
+)
+
+const { pullRequestLookups } = Limits
+
+const lookups = Schedule.recurs(pullRequestLookups.length).pipe(
+  Schedule.modifyDelay(({ attempt }) => Effect.succeed(pullRequestLookups[attempt - 1] ?? Duration.zero))
 )
 
 /** Work orders in the store. */
@@ -56,6 +69,15 @@ export const layer = Layer.effect(
       retry: Effect.fn("WorkOrders.retry")(retry, provide),
       pause: Effect.fn("WorkOrders.pause")(pause, provide),
       resume: Effect.fn("WorkOrders.resume")(resume, provide),
+      byPullRequest: Effect.fn("WorkOrders.byPullRequest")(
+        (input) =>
+          Effect.retry(byPullRequest(input), {
+            schedule: lookups,
+            while: ({ _tag }) => _tag === "PullRequestUnrecorded"
+          }),
+        provide
+      ),
+      stuck: Effect.fn("WorkOrders.stuck")(stuck, provide),
       pastOutcomes: Effect.fn("WorkOrders.pastOutcomes")(outcomes, provide),
       explain: Effect.fn("WorkOrders.explain")(
         (input) => explain({ ...input, limit: Limits.explainedRowsMax }),

@@ -1,6 +1,7 @@
 import { Context, Deferred, Effect, Exit, Fiber, Result, type Schema } from "effect"
 import { Workflow, WorkflowEngine } from "effect/workflow"
 import * as Evidence from "../../../domain/errors/Evidence.ts"
+import { ResultRefused } from "../../../domain/errors/Reasons.ts"
 import { Limits } from "../../../domain/policies/Limits.ts"
 import { StoreCall, storeRetrySchedule } from "../StoreCall.ts"
 import * as EngineStore from "./EngineStore.ts"
@@ -16,8 +17,9 @@ export const patiently = <A, E extends { readonly _tag: string }, R>(effect: Eff
 
 /** Stands in for a result that the store refuses, and would refuse for ever. */
 export const unstorable = (error: { readonly message: string }) => {
-  const { excerpt } = Evidence.make({ operation: "storing a result", excerpt: error.message })
-  return new Workflow.Complete({ exit: Exit.die(new Error(`The result could not be stored: ${excerpt}`)) })
+  const excerpt = `The result could not be stored: ${error.message}`
+  const evidence = Evidence.make({ operation: "storing a result", excerpt })
+  return new Workflow.Complete({ exit: Exit.die(new ResultRefused({ evidence })) })
 }
 
 /** 1 s after the first claim, doubling to about a minute: an execution that cannot be stored does not spin. */
