@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto"
 import { NodeServices } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Layer, Redacted, Result, Schedule, Schema } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, Queue, Redacted, Result, Schedule, Schema } from "effect"
 import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { HttpRouter, HttpServer } from "effect/http"
 import { TestClock } from "effect/testing"
@@ -306,27 +306,25 @@ describe("the ten failures", () => {
     Effect.gen(function* () {
       yield* submit()
       const real = yield* StoreCall
-      const missed = yield* Deferred.make<void>()
-      /** Tells when the first look-up has found nothing. */
+      const missed = yield* Queue.unbounded<void>()
+      /** Tells of every look-up that has found nothing. */
       const telling = Layer.succeed(StoreCall, {
-        call: (name, input) =>
-          Effect.tapError(real.call(name, input), () => Deferred.succeed(missed, undefined))
+        call: (name, input) => Effect.tapError(real.call(name, input), () => Queue.offer(missed, undefined))
       })
       const asking = { repository: { owner: "O", name: "R" }, number: 7 }
       yield* Effect.gen(function* () {
         const orders = yield* WorkOrders
         const found = yield* Effect.forkChild(orders.byPullRequest(asking))
-        yield* Deferred.await(missed)
+        yield* Queue.take(missed)
         yield* commit({ _tag: "PullRequestOpened", number: 7, url: "https://forge.invalid/o/r/pull/7" })
         yield* TestClock.adjust("8 seconds")
         assert.strictEqual((yield* Fiber.join(found)).order.id, id)
         // One that nobody stores is somebody else's: a named end, and not a wait for ever.
         const foreign = yield* Effect.forkChild(Effect.flip(orders.byPullRequest({ ...asking, number: 8 })))
-        yield* until(
-          "it is given up",
-          Effect.as(TestClock.adjust("1 second"), foreign),
-          (fiber) => fiber.pollUnsafe() !== undefined
-        ).pipe(TestClock.withLive)
+        for (const delay of Limits.pullRequestLookups) {
+          yield* Queue.take(missed)
+          yield* TestClock.adjust(delay)
+        }
         const unrecorded = yield* Fiber.join(foreign)
         assert.strictEqual(unrecorded._tag, "PullRequestUnrecorded")
         assert.include(unrecorded.message, "pull request #8 of O/R")
