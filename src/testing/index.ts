@@ -6,3 +6,5 @@ export * as Faults from "./Faults.ts"
 export * as LocalForge from "../layers/forge/LocalForge.ts"
 /** One of every reason there is: `Samples.samples.PushRejected`. */
 export * as Samples from "./Samples.ts"
+/** Faults on real parts: a database, a remote, a forge, a model, a disk, a clock. */
+export * from "./real/index.ts"
