@@ -49,8 +49,11 @@ interface Rule {
   readonly met: Deferred.Deferred<Request>
 }
 
+/** curl, and git with it, makes a request again by itself when a connection breaks that it has used before. */
+const usedOnce = { connection: "close" }
+
 const send = (reply: ServerResponse, { status, headers = {}, body = "" }: Answer) => {
-  reply.writeHead(status, headers).end(body)
+  reply.writeHead(status, { ...headers, ...usedOnce }).end(body)
 }
 
 /** A reverse proxy on 127.0.0.1 in front of the server at `target`, until the scope closes. */
@@ -119,7 +122,11 @@ export const make = Effect.fn("HttpProxy.make")(function* (target: string) {
             const whole = Buffer.concat(chunks)
             // Promises all of it.
             const { "transfer-encoding": _, ...headers } = answer.headers
-            reply.writeHead(answer.statusCode ?? 502, { ...headers, "content-length": whole.length })
+            reply.writeHead(answer.statusCode ?? 502, {
+              ...headers,
+              ...usedOnce,
+              "content-length": whole.length
+            })
             reply.write(whole.subarray(0, fault.bytes), () => {
               incoming.socket.destroy()
               isMet()
@@ -141,7 +148,7 @@ export const make = Effect.fn("HttpProxy.make")(function* (target: string) {
       const rule = first ?? lasting.find(({ matches }) => matches(asked))
       if (rule !== undefined) return meet(incoming, reply, asked, body, rule)
       pass(incoming, asked, body, (answer) => {
-        reply.writeHead(answer.statusCode ?? 502, answer.headers)
+        reply.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...usedOnce })
         answer.on("error", () => reply.destroy())
         answer.pipe(reply)
       })

@@ -23,11 +23,8 @@ export interface Fixture {
   readonly chaos?: { readonly malformedRate?: number; readonly disconnectRate?: number }
 }
 
-interface Usage {
-  readonly prompt_tokens: number
-  readonly completion_tokens: number
-  readonly total_tokens: number
-}
+/** In the words of the protocol that is asked in. */
+type Usage = Readonly<Record<string, number>>
 
 export interface Options {
   /** The calls that meet the fault: those whose prompt has this in it. */
