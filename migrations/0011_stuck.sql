@@ -1,4 +1,10 @@
--- What the webhook's route and the stuck watch ask for.
+-- What the webhook's route, the stuck watch and a worker's clock ask for.
+
+-- The clock that counts, in milliseconds since 1970.
+create or replace function moose.database_time(p jsonb) returns jsonb
+language sql volatile as $$
+  select to_jsonb((extract(epoch from moose.now()) * 1000)::bigint)
+$$;
 
 create index work_orders_by_pull_request on public.work_orders (pull_request_number)
   where pull_request_number is not null;

@@ -100,6 +100,9 @@ export const Limits = {
   /** Ends of steps that come at the same moment share a commit: at most so many, in so many commits at once. */
   commitsTogether: 64,
   commitsAtOnce: 2,
+  /** How far a worker's clock may be from the database's before it is put right, and how often they are compared. */
+  clockSkew: Duration.seconds(1),
+  clockCompare: Duration.minutes(1),
   /** How often somebody who waits for an execution that another process runs looks for its result. */
   executionPoll: Duration.millis(200),
   /** How many executions one worker runs at once. */

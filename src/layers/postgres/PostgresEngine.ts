@@ -4,6 +4,7 @@ import { cast } from "effect/Function"
 import { Workflow, WorkflowEngine } from "effect/workflow"
 import { Limits } from "../../domain/policies/Limits.ts"
 import * as Activities from "./engine/Activities.ts"
+import * as DatabaseClock from "./engine/DatabaseClock.ts"
 import * as EngineStore from "./engine/EngineStore.ts"
 import * as Executions from "./engine/Executions.ts"
 import * as Registration from "./engine/Registration.ts"
@@ -67,6 +68,7 @@ export const layer = (options: Options) =>
       })
       wake = runner.wake
       const activities = yield* Activities.make
+      const clock = yield* DatabaseClock.make
 
       /**
        * Inside a workflow, a store that does not answer abandons the run. What will not pass is a defect, and
@@ -127,7 +129,7 @@ export const layer = (options: Options) =>
       const engine: WorkflowEngine.WorkflowEngine["Service"] = WorkflowEngine.makeUnsafe({
         register: Effect.fnUntraced(function* (workflow, execute) {
           const scope = Scope.makeUnsafe()
-          const registration = yield* Registration.make(workflow, execute, scope)
+          const registration = yield* Registration.make(workflow, execute, scope, clock)
           registrations.set(workflow._tag, registration)
           yield* Effect.addFinalizer(
             Effect.fnUntraced(function* (exit) {

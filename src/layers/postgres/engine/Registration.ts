@@ -1,4 +1,4 @@
-import { Context, Effect, Schema, type Scope } from "effect"
+import { Clock, Context, Effect, Schema, type Scope } from "effect"
 import { Workflow, type WorkflowEngine } from "effect/workflow"
 
 /** What the engine knows of a workflow it can run. */
@@ -28,7 +28,8 @@ const toObject = Schema.decodeUnknownEffect(Schema.ObjectKeyword)
 export const make = Effect.fnUntraced(function* (
   workflow: Registration["workflow"],
   execute: Registration["execute"],
-  scope: Scope.Scope
+  scope: Scope.Scope,
+  clock: Clock.Clock
 ) {
   // The interface forgets which services a workflow's schemas need; whoever registers it has them.
   const ambient = yield* Effect.context<never>()
@@ -43,7 +44,7 @@ export const make = Effect.fnUntraced(function* (
     workflow,
     execute,
     scope,
-    context: ambient,
+    context: Context.add(ambient, Clock.Clock, clock),
     encodePayload: (value) =>
       Schema.encodeUnknownEffect(payload)(value).pipe(provide, Effect.flatMap(toJson)),
     decodePayload: (json) =>
