@@ -128,3 +128,18 @@ begin
   return moose.escalation_json(e, (p->>'ordersLimit')::integer);
 end
 $$;
+
+-- A notice arrived. The next one is a reminder, unless somebody answers until then. One that arrived nowhere is due
+-- again itself, and is no notice that somebody left unanswered.
+create or replace function moose.notice_sent(p jsonb) returns jsonb
+language sql as $$
+  update public.escalations
+  set notices = notices + case when coalesce((p->>'undelivered')::boolean, false) then 0 else 1 end,
+      receipt = p->'receipt' || jsonb_build_object('at', moose.iso(moose.now())),
+      ack_deadline = case when acknowledged_at is null and not coalesce((p->>'undelivered')::boolean, false)
+                     then moose.now() + make_interval(secs => (p->>'ackMs')::numeric / 1000) end,
+      next_notice_at = case when acknowledged_at is null then moose.now() + make_interval(secs => (p->>'ackMs')::numeric / 1000) end,
+      updated_at = moose.now()
+  where id = (p->>'id')::bigint and status = 'open' and notices = (p->>'notices')::integer;
+  select 'null'::jsonb
+$$;

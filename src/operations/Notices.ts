@@ -1,4 +1,4 @@
-import { Duration, Effect, Layer, Schedule } from "effect"
+import { Duration, Effect, Layer, Result, Schedule } from "effect"
 import type { Escalation, Receipt } from "../domain/Escalation.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { ClientManager } from "../services/ClientManager.ts"
@@ -24,14 +24,22 @@ export const raise = Effect.fn("Notices.raise")(function* (one: Spooled) {
   )
 })
 
-/** Stores what waits in the spool. What cannot be stored stays; what is stored twice, by its key, is one. */
+/**
+ * Stores what waits in the spool. What cannot be stored stays; what is stored twice, by its key, is one. One that the
+ * store refuses keeps none of the others waiting.
+ */
 export const drain = Effect.fn("Notices.drain")(function* () {
   const escalations = yield* Escalations
   const spool = yield* Spool
   const waiting = yield* spool.peek()
   yield* Effect.forEach(
     waiting,
-    (one) => Effect.andThen(escalations.raise(one), spool.remove({ keys: [one.key] })),
+    (one) =>
+      Effect.andThen(escalations.raise(one), spool.remove({ keys: [one.key] })).pipe(
+        Effect.catchTag("StoreConflict", (error) =>
+          Effect.logError(`A spooled escalation stays where it is: ${error.message}`, one)
+        )
+      ),
     { discard: true }
   )
   return waiting.length
@@ -52,25 +60,31 @@ const takeSilence = Effect.fnUntraced(function* (escalation: Escalation) {
   }
 })
 
-const lastReceipt = ({ receipt }: Escalation): Receipt =>
-  receipt === null
-    ? { channel: "order", reference: null }
-    : { channel: receipt.channel, reference: receipt.reference }
+/** It stands with its orders, and nobody was told. */
+const withOrder: Receipt = { channel: "order", reference: null }
 
-/** Hands over one notice. Who cannot be told is not told: the escalation stands with its orders all the same. */
+const lastReceipt = ({ receipt }: Escalation): Receipt =>
+  receipt === null ? withOrder : { channel: receipt.channel, reference: receipt.reference }
+
+/**
+ * Hands over one notice. Who cannot be told is not told: the escalation stands with its orders all the same. Where it
+ * was only that nobody answered, the same notice is tried again soon, and nobody's silence is counted.
+ */
 const hand = Effect.fnUntraced(function* (escalation: Escalation) {
   const escalations = yield* Escalations
   const clientManager = yield* ClientManager
   const { id, notices } = escalation
   if (notices > Limits.remindersMax) return yield* takeSilence(escalation)
-  const receipt = yield* clientManager.notify({ escalation }).pipe(
-    Effect.catch((error) =>
-      Effect.as(Effect.logError(`Nobody could be told of escalation ${id}: ${error.message}`), {
-        channel: "order",
-        reference: null
-      } satisfies Receipt)
-    )
-  )
+  const handed = yield* Effect.result(clientManager.notify({ escalation }))
+  if (Result.isFailure(handed)) {
+    const error = handed.failure
+    yield* Effect.logError(`Nobody could be told of escalation ${id}: ${error.message}`)
+    if (error._tag === "ClientManagerUnavailable") {
+      const ackMs = Duration.toMillis(Limits.noticeAgain)
+      return yield* escalations.noticeSent({ id, notices, receipt: withOrder, ackMs, undelivered: true })
+    }
+  }
+  const receipt: Receipt = Result.isSuccess(handed) ? handed.success : withOrder
   const ackMs = Duration.toMillis(answerWithin(escalation))
   yield* escalations.noticeSent({ id, notices, receipt, ackMs })
 })
@@ -90,10 +104,12 @@ export const deliver = Effect.fn("Notices.deliver")(function* () {
   return due.length
 })
 
-const round = Effect.gen(function* () {
-  yield* drain()
-  yield* deliver()
-}).pipe(Effect.catch((error) => Effect.logWarning("Escalations could not be looked through", error)))
+const later = Effect.catch((error: { readonly message: string }) =>
+  Effect.logWarning("Escalations could not be looked through", error)
+)
+
+/** A spool that cannot be read keeps nobody from being told of what is stored. */
+const round = Effect.andThen(later(drain()), later(deliver()))
 
 /** Drains and delivers as long as the layer lives. */
 export const layer = Layer.effectDiscard(

@@ -60,9 +60,17 @@ export const EscalationsContract = {
     output: Schema.Array(Escalation),
     failure: Schema.Union(storeReasons)
   },
-  /** The notice arrived; the next one, a reminder, is due after `ackMs`, or there is none. */
+  /**
+   * The notice arrived; the next one, a reminder, is due after `ackMs`, or there is none. `undelivered`: it arrived
+   * nowhere, and is due again itself after `ackMs`.
+   */
   noticeSent: {
-    input: Schema.Struct({ ...notice, receipt: Receipt, ackMs: Schema.NullOr(Schema.Int) }),
+    input: Schema.Struct({
+      ...notice,
+      receipt: Receipt,
+      ackMs: Schema.NullOr(Schema.Int),
+      undelivered: Schema.optionalKey(Schema.Boolean)
+    }),
     output: Schema.Void,
     failure: Schema.Union(storeReasons)
   }

@@ -133,6 +133,8 @@ export const Limits = {
   noticePoll: Duration.seconds(2),
   noticesTogether: 20,
   noticeHold: Duration.seconds(60),
+  /** When a notice that nobody answered is tried again. */
+  noticeAgain: Duration.seconds(20),
   /** One call of the client manager, and the waits before it is called again. After them the order's own status has to do. */
   clientManagerCall: Duration.seconds(5),
   clientManagerDelays: [Duration.seconds(1), Duration.seconds(2), Duration.seconds(4)],
