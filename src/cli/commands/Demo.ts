@@ -41,7 +41,7 @@ const demoProject = Effect.map(
 )
 
 /** The faults that `--fail` can show, by the name of the reason. */
-const faults = new Map<string, Faults.Fault>(
+const faults = new Map<string, Faults.Meeting>(
   Object.values(samples).flatMap((sample) =>
     Option.toArray(Option.map(Faults.meeting(sample), (fault) => [sample._tag, fault] as const))
   )
@@ -49,7 +49,7 @@ const faults = new Map<string, Faults.Fault>(
 
 const faultOf = (name: Option.Option<string>) =>
   Option.match(name, {
-    onNone: () => Effect.succeed<Faults.Fault>(Layer.empty),
+    onNone: () => Effect.succeed<Faults.Meeting>(Layer.empty),
     onSome: (reason) =>
       Option.match(Option.fromUndefinedOr(faults.get(reason)), {
         onSome: Effect.succeed,

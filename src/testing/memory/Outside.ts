@@ -1,0 +1,258 @@
+import { Effect, Layer, Schema } from "effect"
+import { BranchConflict } from "../../domain/errors/ApplyError.ts"
+import * as Evidence from "../../domain/errors/Evidence.ts"
+import { HeadMoved, NothingToMerge, PullRequestExists } from "../../domain/errors/PullRequestError.ts"
+import { BaseBranchMissing, GitFailed, RepositoryMissing } from "../../domain/errors/Reasons.ts"
+import { Change } from "../../domain/Change.ts"
+import { Sha } from "../../domain/Ids.ts"
+import { Limits } from "../../domain/policies/Limits.ts"
+import { builtIn, find } from "../../domain/policies/PriceTable.ts"
+import { Proposal } from "../../domain/Proposal.ts"
+import { PullRequest } from "../../domain/PullRequest.ts"
+import { type ModelChoice, Route } from "../../domain/Route.ts"
+import { Checks } from "../../services/Checks.ts"
+import { CodeEditor } from "../../services/CodeEditor.ts"
+import type { Input } from "../../services/Contract.ts"
+import { Git } from "../../services/Git.ts"
+import { GitHub } from "../../services/GitHub.ts"
+import { Manager } from "../../services/Manager.ts"
+import { type ModelReply, Proposer } from "../../services/Proposer.ts"
+import { Workspace, type WorkspaceContract } from "../../services/Workspace.ts"
+
+/** The tip of `main` in every repository here, and the one commit that is ever made. */
+export const baseSha = Sha.make("a".repeat(40))
+export const headSha = Sha.make("b".repeat(40))
+
+export const proposal = new Proposal({
+  summary: "Round half up",
+  edits: [{ _tag: "SearchReplace", path: "src/a.js", search: "floor", replace: "round" }],
+  commitMessage: "Round half up",
+  pullRequestTitle: "Round half up",
+  pullRequestBody: "It rounded down."
+})
+
+/** A model's answer with that proposal. */
+export const reply: ModelReply = {
+  text: JSON.stringify(Schema.encodeSync(Proposal)(proposal)),
+  finish: "stop",
+  usage: { inputTokens: 1000, outputTokens: 100 }
+}
+
+const models: ReadonlyArray<ModelChoice> = ["gpt-5-mini", "gpt-5"].flatMap((name) => {
+  const found = find(builtIn, "openai", name)
+  return found._tag === "None" ? [] : [found.value]
+})
+
+export const route = new Route({ models, reason: "cheap first" })
+
+const patch = "diff --git a/src/a.js b/src/a.js"
+const evidence = (operation: string, excerpt: string) => Evidence.make({ operation, excerpt })
+
+/** What is really there outside the database. A test compares it with what the store believes. */
+export class Outside {
+  readonly worktrees = new Set<string>()
+  readonly instructions = new Set<string>()
+  /** Of the mirror, by name. */
+  readonly branches = new Map<string, Sha>()
+  readonly quarantine = new Map<string, Sha>()
+  /** Of the remote, by name. */
+  readonly remote = new Map<string, Sha>([["main", baseSha]])
+  readonly pullRequests: Array<PullRequest> = []
+}
+
+type Attempt = Input<typeof WorkspaceContract, "locate">
+const keyOf = ({ workOrderId, run }: Pick<Attempt, "workOrderId" | "run">) => `${workOrderId}-${run}`
+
+const workspace = (outside: Outside) =>
+  Layer.succeed(Workspace, {
+    ready: () => Effect.succeed({ freeBytes: Limits.diskFreeBytesMin }),
+    snapshot: ({ baseBranch, project }) =>
+      Effect.suspend(() => {
+        const tip = outside.remote.get(baseBranch)
+        return tip === undefined
+          ? Effect.fail(
+              new BaseBranchMissing({ repository: project.repository.remoteUrl, branch: baseBranch })
+            )
+          : Effect.succeed({
+              baseSha: tip,
+              paths: ["src/a.js", "src/b.js"],
+              files: [
+                { path: "src/a.js", content: "Math.floor(total)\n" },
+                { path: "src/b.js", content: "export {}\n" }
+              ]
+            })
+      }),
+    locate: (attempt) =>
+      Effect.succeed({
+        worktree: `/worktrees/${keyOf(attempt)}`,
+        instructions: `/instructions/${keyOf(attempt)}.md`
+      }),
+    openWorktree: (attempt) =>
+      Effect.sync(() => {
+        outside.worktrees.add(keyOf(attempt))
+        return attempt.baseSha
+      }),
+    closeWorktree: (attempt) =>
+      Effect.sync(() => {
+        outside.worktrees.delete(keyOf(attempt))
+        return true
+      }),
+    writeInstructions: (attempt) => Effect.sync(() => void outside.instructions.add(keyOf(attempt))),
+    removeInstructions: (attempt) =>
+      Effect.sync(() => {
+        outside.instructions.delete(keyOf(attempt))
+        return true
+      }),
+    commit: ({ branch, baseSha: from, message, committedAt }) =>
+      Effect.suspend(() => {
+        const found = outside.branches.get(branch)
+        if (found !== undefined && found !== headSha)
+          return Effect.fail(new BranchConflict({ branch, found }))
+        outside.branches.set(branch, headSha)
+        const made = {
+          branch,
+          baseSha: from,
+          headSha,
+          insertions: 1,
+          deletions: 1,
+          patch,
+          message,
+          committedAt
+        }
+        return Effect.succeed(new Change({ ...made, files: ["src/a.js"] }))
+      }),
+    remoteHead: ({ branch }) => Effect.sync(() => outside.remote.get(branch) ?? null),
+    push: ({ change: { branch, headSha: sha }, expected }) =>
+      Effect.suspend(() => {
+        const found = outside.remote.get(branch) ?? null
+        if (found !== expected) return Effect.fail(new HeadMoved({ branch, expected, found }))
+        outside.remote.set(branch, sha)
+        return Effect.void
+      }),
+    diff: () => Effect.succeed(patch),
+    dropBranch: ({ branch, quarantine, ...attempt }) =>
+      Effect.sync(() => {
+        const tip = outside.branches.get(branch) ?? null
+        if (quarantine && tip !== null) outside.quarantine.set(keyOf(attempt), tip)
+        outside.branches.delete(branch)
+        return tip
+      })
+  })
+
+const forge = (outside: Outside) =>
+  Layer.succeed(GitHub, {
+    getRepository: () => Effect.succeed({ defaultBranch: "main", canPush: true }),
+    findPullRequests: ({ branch, state }) =>
+      Effect.sync(() =>
+        outside.pullRequests
+          .filter((it) => it.head.branch === branch && (state === "all" || it.state === "open"))
+          .toReversed()
+      ),
+    createPullRequest: Effect.fnUntraced(function* ({ branch, base, repository: { owner, name } }) {
+      const sha = outside.remote.get(branch)
+      const operation = "POST /repos/{owner}/{repo}/pulls"
+      if (sha === undefined) {
+        return yield* new NothingToMerge({ branch, evidence: evidence(operation, `no branch ${branch}`) })
+      }
+      if (outside.pullRequests.some((it) => it.state === "open" && it.head.branch === branch)) {
+        return yield* new PullRequestExists({ branch, evidence: evidence(operation, "it exists already") })
+      }
+      const number = outside.pullRequests.length + 1
+      const url = `https://forge.invalid/${owner}/${name}/pull/${number}`
+      const head = { branch, sha }
+      const made = new PullRequest({
+        number,
+        url,
+        state: "open",
+        merged: false,
+        head,
+        base: { branch: base }
+      })
+      outside.pullRequests.push(made)
+      return made
+    }),
+    getPullRequest: ({ number, repository: { owner, name } }) =>
+      Effect.suspend(() => {
+        const found = outside.pullRequests.find((it) => it.number === number)
+        return found === undefined
+          ? Effect.fail(
+              new RepositoryMissing({
+                repository: `${owner}/${name}`,
+                evidence: evidence(
+                  "GET /repos/{owner}/{repo}/pulls/{pull_number}",
+                  `no pull request ${number}`
+                )
+              })
+            )
+          : Effect.succeed(found)
+      })
+  })
+
+/** git without a repository: refs by folder, one commit, and the remote that the workspace has. */
+const git = (outside: Outside) => {
+  const refs = new Map<string, Map<string, Sha>>()
+  const of = (directory: string) => {
+    const known = refs.get(directory) ?? new Map<string, Sha>()
+    refs.set(directory, known)
+    return known
+  }
+  const missing = (operation: string, what: string) =>
+    new GitFailed({ evidence: Evidence.make({ operation, exitCode: 128, excerpt: `fatal: ${what}` }) })
+  return Layer.succeed(Git, {
+    version: () => Effect.succeed("git version 2.50.0"),
+    initBare: ({ directory }) => Effect.sync(() => void of(directory)),
+    remoteUrl: () => Effect.succeed("https://forge.invalid/o/r.git"),
+    defaultBranch: () => Effect.succeed("main"),
+    fetchBranch: ({ directory, remoteUrl, branch }) =>
+      Effect.suspend(() => {
+        const tip = outside.remote.get(branch)
+        if (tip === undefined) return Effect.fail(new BaseBranchMissing({ repository: remoteUrl, branch }))
+        of(directory).set(`refs/remotes/origin/${branch}`, tip)
+        return Effect.succeed(tip)
+      }),
+    remoteHead: ({ branch }) => Effect.sync(() => outside.remote.get(branch) ?? null),
+    push: ({ branch, sha, expected }) =>
+      Effect.suspend(() => {
+        const found = outside.remote.get(branch) ?? null
+        if (found !== expected) return Effect.fail(new HeadMoved({ branch, expected, found }))
+        outside.remote.set(branch, sha)
+        return Effect.void
+      }),
+    listFiles: () => Effect.succeed(["src/a.js", "src/b.js"]),
+    readFile: ({ path }) => Effect.succeed(path === "src/a.js" ? "Math.floor(total)\n" : null),
+    addWorktree: ({ directory, worktree, sha }) =>
+      Effect.suspend(() => {
+        if (![...of(directory).values()].includes(sha)) {
+          return Effect.fail(missing("git worktree add", `invalid reference: ${sha}`))
+        }
+        of(worktree).set("HEAD", sha)
+        return Effect.void
+      }),
+    removeWorktree: ({ worktree }) => Effect.sync(() => void refs.delete(worktree)),
+    commitAll: ({ worktree }) =>
+      Effect.sync(() => {
+        of(worktree).set("HEAD", headSha)
+        return headSha
+      }),
+    diff: () => Effect.succeed({ files: ["src/a.js"], insertions: 1, deletions: 1, patch }),
+    readRef: ({ directory, ref }) => Effect.sync(() => of(directory).get(ref) ?? null),
+    writeRef: ({ directory, ref, sha }) =>
+      Effect.sync(() => {
+        if (sha === null) of(directory).delete(ref)
+        else of(directory).set(ref, sha)
+      }),
+    trailer: () => Effect.succeed(null)
+  })
+}
+
+/** Everything outside the database, doing well, for any number of orders: two models, an editor, a remote, a forge. */
+export const layer = (outside: Outside) =>
+  Layer.mergeAll(
+    Layer.succeed(Manager, { route: () => Effect.succeed(route) }),
+    Layer.succeed(Proposer, { ask: () => Effect.succeed(reply) }),
+    Layer.succeed(Checks, { run: () => Effect.void }),
+    Layer.succeed(CodeEditor, { ready: () => Effect.void, apply: () => Effect.succeed(["src/a.js"]) }),
+    workspace(outside),
+    forge(outside),
+    git(outside)
+  )
