@@ -42,8 +42,10 @@ const waitAfter = Effect.fnUntraced(function* (waits: number, reason: AnyReason)
 })
 
 const until = Effect.fnUntraced(function* (reason: AnyReason, waits: number) {
-  if (isBudgetExceeded(reason) && reason.resetsAt !== null) return reason.resetsAt
   const now = yield* Clock.currentTimeMillis
+  const resetsAt = isBudgetExceeded(reason) ? reason.resetsAt : null
+  // A reset that is over did not help: asking again at once would only ask again and again.
+  if (resetsAt !== null && DateTime.toEpochMillis(resetsAt) > now) return resetsAt
   return DateTime.makeUnsafe(now + Duration.toMillis(yield* waitAfter(waits, reason)))
 })
 
