@@ -1,9 +1,10 @@
-import { Effect, Exit, type Schema } from "effect"
-import type { StoreConflict, StoreUnavailable } from "../domain/errors/Reasons.ts"
+import { Duration, Effect, Exit, type Schema } from "effect"
+import { type StoreConflict, type StoreUnavailable, TimedOut } from "../domain/errors/Reasons.ts"
 import type { Fact } from "../domain/Fact.ts"
 import type { ResourceKind, ResourceName } from "../domain/Resource.ts"
 import { Resources } from "../services/Resources.ts"
 import { StepJournal } from "../services/StepJournal.ts"
+import { bounded } from "./Bounded.ts"
 import { StepContext, record } from "./StepContext.ts"
 
 const IntendedTypeId = "~moose/steps/Acquire/Intended"
@@ -56,8 +57,10 @@ export const scoped = <A, E, R, E2, R2>(
     const journal = yield* StepJournal
     const { kind, name } = resource
     const released: Fact = { _tag: "ResourceReleased", kind, name, evidence: { gone: true } }
+    const late = (limit: Duration.Duration) =>
+      new TimedOut({ operation: `remove ${kind}`, limitMs: Duration.toMillis(limit) })
     yield* Effect.addFinalizer((exit) =>
-      options.release.pipe(
+      bounded(options.release, late).pipe(
         Effect.flatMap((gone) => {
           if (!gone) return Effect.logError(`${kind} ${name} is still there after its removal`)
           // An interrupted step has no result to be committed with.

@@ -1,6 +1,7 @@
-import { Cause, Effect, Match, Option, Result, Schema } from "effect"
+import { Cause, Duration, Effect, Match, Option, Result, Schema } from "effect"
 import { Failure } from "../domain/errors/Failure.ts"
 import type { Fact } from "../domain/Fact.ts"
+import { TimedOut } from "../domain/errors/Reasons.ts"
 import { escalationOf } from "../domain/policies/Options.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import { rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
@@ -14,6 +15,7 @@ import { Resources } from "../services/Resources.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
 import { Workspace } from "../services/Workspace.ts"
+import { bounded } from "./Bounded.ts"
 import * as Failures from "./Failures.ts"
 import type { At } from "./StepContext.ts"
 
@@ -115,6 +117,12 @@ const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: 
   } as const
 })
 
+/** Nothing can interrupt a clean-up, so that each of its calls has a bound. */
+const inTime =
+  (operation: string) =>
+  <A, E, R>(call: Effect.Effect<A, E, R>) =>
+    bounded(call, (limit) => new TimedOut({ operation, limitMs: Duration.toMillis(limit) }))
+
 /**
  * Cleans up after a run that did not end well, and records how it was left. Looks at every row the run still
  * holds, whoever made it, so that it also finds what a killed process left behind. Harmless to repeat.
@@ -125,14 +133,15 @@ export const compensate = Effect.fn("compensate")(function* (at: At, cause: Caus
   const resources = yield* Resources
   const journal = yield* StepJournal
 
-  const view = yield* orders.get({ id: at.workOrderId })
-  const project = yield* projects.get({ id: view.order.project })
+  const view = yield* inTime("read the order")(orders.get({ id: at.workOrderId }))
+  const project = yield* inTime("read the project")(projects.get({ id: view.order.project }))
   const { to, rollback, facts } = yield* ending(at, view, cause)
 
-  const rows = yield* resources.list({ workOrderId: at.workOrderId })
+  const rows = yield* inTime("read what is held")(resources.list({ workOrderId: at.workOrderId }))
   const open = rows.filter(({ run, state }) => run === at.run && (state === "intended" || state === "held"))
   const settled = yield* Effect.forEach(open, (resource) =>
     settle(resource, project, rollback).pipe(
+      inTime(`settle ${resource.kind}`),
       Effect.catchDefect((defect) => Effect.fail(Failures.fromDefect(`release ${resource.kind}`, defect))),
       Effect.result,
       Effect.tap((result) =>
@@ -149,5 +158,6 @@ export const compensate = Effect.fn("compensate")(function* (at: At, cause: Caus
       : done.some(({ _tag }) => _tag === "ResourcePreserved")
         ? "preserved"
         : "rolled_back"
-  yield* journal.commit({ ...at, facts: [...facts, ...done, { _tag: "StatusMoved", to, disposition }] })
+  const moved: Fact = { _tag: "StatusMoved", to, disposition }
+  yield* inTime("record the clean-up")(journal.commit({ ...at, facts: [...facts, ...done, moved] }))
 })

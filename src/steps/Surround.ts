@@ -2,7 +2,8 @@ import { Clock, DateTime, Duration, Effect, Option, Result, Schedule, Schema } f
 import { Activity, DurableClock, DurableDeferred } from "effect/workflow"
 import type { Dependency } from "../domain/Dependency.ts"
 import type { AnyReason, Failure } from "../domain/errors/Failure.ts"
-import { TimedOut, everyStep } from "../domain/errors/Reasons.ts"
+import * as Evidence from "../domain/errors/Evidence.ts"
+import { StoreUnavailable, TimedOut, everyStep } from "../domain/errors/Reasons.ts"
 import type { Fact } from "../domain/Fact.ts"
 import { Decision } from "../domain/Escalation.ts"
 import { Limits } from "../domain/policies/Limits.ts"
@@ -58,6 +59,16 @@ export interface Placed<In, Out extends Schema.Constraint, Err extends StepError
   }) => Err["Type"]
   readonly rules: (tables: PolicyTables) => Rules
 }
+
+/** A store that does not answer counts as down: so the order waits for it, instead of being held for ever. */
+const answered = <A, E, R>(operation: string, call: Effect.Effect<A, E, R>) =>
+  Effect.timeoutOrElse(call, {
+    duration: Limits.unattended,
+    orElse: () => {
+      const excerpt = `it did not answer within ${Duration.toSeconds(Limits.unattended)} s`
+      return Effect.fail(new StoreUnavailable({ evidence: Evidence.make({ operation, excerpt }) }))
+    }
+  })
 
 const load = Effect.fnUntraced(function* (at: At) {
   const orders = yield* WorkOrders
@@ -202,9 +213,11 @@ export const surround =
         const tryOnce = Effect.fnUntraced(function* (context: StepContext["Service"]) {
           const needs = placed.needs?.(input, context) ?? []
           if (waits > 0) {
-            yield* journal.commit({ ...at, facts: [resumed, { _tag: "StepStarted", step: name }] })
+            const facts: ReadonlyArray<Fact> = [resumed, { _tag: "StepStarted", step: name }]
+            yield* answered("go on after a wait", journal.commit({ ...at, facts }))
           }
-          const { probing } = yield* incidents.admit({ workOrderId: at.workOrderId, dependencies: needs })
+          const admission = incidents.admit({ workOrderId: at.workOrderId, dependencies: needs })
+          const { probing } = yield* answered("look for incidents", admission)
           const output = yield* body(StepContext.of({ ...context, probing }), needs)
           const summary = placed.summary(output)
           const works = probing.map((dependency): Fact => ({ _tag: "DependencyWorks", dependency }))
@@ -213,7 +226,7 @@ export const surround =
           return output
         })
 
-        const loaded = yield* Effect.result(load(at))
+        const loaded = yield* Effect.result(answered("read the order", load(at)))
         if (Result.isFailure(loaded)) {
           const parked = yield* parkingUnread(name, rules, loaded.failure, waits)
           return yield* Option.isSome(parked) ? wait(parked.value) : failed(loaded.failure)

@@ -1,15 +1,17 @@
-import { Effect, Exit, Fiber, Option, Schedule } from "effect"
-import type {
-  LedgerConflict,
+import { Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
+import * as Evidence from "../domain/errors/Evidence.ts"
+import {
+  type LedgerConflict,
   LedgerUnavailable,
-  StoreConflict,
-  StoreUnavailable
+  type StoreConflict,
+  type StoreUnavailable
 } from "../domain/errors/Reasons.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import type { Reservation, SpendCategory, SpendRule, Usage } from "../domain/Spending.ts"
 import type { Usd } from "../domain/Usd.ts"
 import { Budget } from "../services/Budget.ts"
 import { StepJournal } from "../services/StepJournal.ts"
+import { bounded } from "./Bounded.ts"
 import type { At } from "./StepContext.ts"
 
 /** One paid call before it is made. */
@@ -28,14 +30,22 @@ export interface Estimate<Reply, Failure> {
   readonly surelyUnspent: (failure: Failure) => boolean
 }
 
+const silent = (operation: string) => (limit: Duration.Duration) => {
+  const excerpt = `the ledger did not answer within ${Duration.toSeconds(limit)} s`
+  return new LedgerUnavailable({ evidence: Evidence.make({ operation, excerpt }) })
+}
+
 /** A reservation that stays open holds money that nobody spends, so closing it is tried for longer than opening it. */
 const patiently = <A, R>(close: Effect.Effect<A, LedgerUnavailable | LedgerConflict, R>) =>
-  Effect.retry(close, {
-    schedule: Schedule.exponential(Limits.storeRetryFirst).pipe(
-      Schedule.upTo({ times: Limits.journalAttempts - 1 })
-    ),
-    while: ({ _tag }) => _tag === "LedgerUnavailable"
-  })
+  close.pipe(
+    Effect.retry({
+      schedule: Schedule.exponential(Limits.storeRetryFirst).pipe(
+        Schedule.upTo({ times: Limits.journalAttempts - 1 })
+      ),
+      while: ({ _tag }) => _tag === "LedgerUnavailable"
+    }),
+    (closed) => bounded(closed, silent("close a reservation"))
+  )
 
 /** Keeps the reservation while the call is under way. If that fails, somebody may presume it; the bill still counts. */
 const renewing = (reservation: Reservation) =>
@@ -81,7 +91,7 @@ export const withReservation =
       }
 
       return yield* Effect.acquireUseRelease(
-        budget.reserve({ ...at, call: name, category, model, rule, amount }),
+        bounded(budget.reserve({ ...at, call: name, category, model, rule, amount }), silent("reserve")),
         (reservation) =>
           Effect.gen(function* () {
             const lease = yield* Effect.forkChild(renewing(reservation))

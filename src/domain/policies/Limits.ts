@@ -12,6 +12,9 @@ export const Limits = {
     tracking: Duration.minutes(1)
   } satisfies Record<StepName, Duration.Duration>,
 
+  /** One call where nothing may be interrupted: closing a reservation, removing a worktree, cleaning up after a run. */
+  unattended: Duration.minutes(6),
+
   /** One git command that stays on this machine, and one that talks to a remote. */
   gitLocal: Duration.seconds(60),
   gitRemote: Duration.minutes(5),
