@@ -41,7 +41,10 @@ import {
   BaseBranchMissing,
   BudgetExceeded,
   CircuitOpen,
+  ClientManagerRejected,
+  ClientManagerUnavailable,
   DiskFull,
+  EscalationMissing,
   GitFailed,
   LedgerConflict,
   LedgerUnavailable,
@@ -51,6 +54,7 @@ import {
   RemoteUnreachable,
   RepositoryLocked,
   RepositoryMissing,
+  SpoolFailed,
   StoreConflict,
   ResultRefused,
   StoreUnavailable,
@@ -69,6 +73,7 @@ import { OutcomeUnknown } from "../domain/errors/TrackingError.ts"
 import { ProjectId, WorkOrderId } from "../domain/Ids.ts"
 import { lineFor } from "../domain/policies/PriceTable.ts"
 import { Usd } from "../domain/Usd.ts"
+import { DependencyDown } from "../services/Incidents.ts"
 
 const model = "gpt-5-mini"
 const remote = "https://github.com/acme/shop.git"
@@ -315,4 +320,25 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
     evidence: http("POST /repos/{owner}/{repo}/pulls", 502, "Bad Gateway")
   }),
   OutcomeUnknown: new OutcomeUnknown({ missing: "the pull request's number was never recorded" })
+}
+
+/** One of every reason that services declare and no step ends in. */
+export const serviceSamples = {
+  DependencyDown: new DependencyDown({
+    dependency: "forge",
+    tag: "ForgeFailed",
+    cause: "POST /repos/{owner}/{repo}/pulls failed (502): Bad Gateway",
+    resumeAt: DateTime.makeUnsafe(60_000)
+  }),
+  EscalationMissing: new EscalationMissing({ id: 41 }),
+  ClientManagerUnavailable: new ClientManagerUnavailable({
+    evidence: http("POST /escalate", 503, "upstream connect error")
+  }),
+  ClientManagerRejected: new ClientManagerRejected({
+    evidence: http("POST /escalate", 401, "unknown sender")
+  }),
+  SpoolFailed: new SpoolFailed({
+    path: "/var/lib/moose/spool/escalations",
+    evidence: Evidence.make({ operation: "put", excerpt: "EROFS: read-only file system" })
+  })
 }

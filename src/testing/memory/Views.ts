@@ -14,7 +14,7 @@ const stepsOf = (state: State, row: OrderRow): WorkOrderView["steps"] => {
   const lines = state.timeline.filter(
     ({ workOrderId, run }) => workOrderId === row.order.id && run === row.run
   )
-  const names = lines.flatMap(({ kind, step }) => (/^Step/.test(kind) && step !== null ? [step] : []))
+  const names = lines.flatMap(({ kind, step }) => (kind.startsWith("Step") && step !== null ? [step] : []))
   return [...new Set(names)].map((name) => {
     const own = lines.filter(({ step }) => step === name)
     const end = own.findLast(({ kind }) => kind === "StepSucceeded" || kind === "StepFailed")
@@ -159,7 +159,12 @@ export const groupsOf = (
     const orders = [...new Set(alike.toReversed().map(({ workOrderId }) => workOrderId))]
     return [
       {
-        ...{ component, tag, category, severity, message, hint },
+        component,
+        tag,
+        category,
+        severity,
+        message,
+        hint,
         step: last.step,
         times: alike.length,
         orders: orders.length,

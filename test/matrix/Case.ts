@@ -1,0 +1,113 @@
+import { type Layer, Schema } from "effect"
+import { Reason } from "../../src/domain/errors/PipelineError.ts"
+import {
+  ClientManagerRejected,
+  ClientManagerUnavailable,
+  EscalationMissing,
+  SpoolFailed
+} from "../../src/domain/errors/Reasons.ts"
+import { DependencyDown } from "../../src/services/Incidents.ts"
+import * as Faults from "../../src/testing/Faults.ts"
+import { samples, serviceSamples } from "../../src/testing/Samples.ts"
+import { type AnyService, type MethodName, type Subject, subjects } from "../../src/testing/Services.ts"
+import { type DriverName, methods } from "./Methods.ts"
+
+/** What a method meets. `forever`: longer than an order lives; then all is well again. */
+export const modes = ["once", "forever", "lost", "hangs", "dies", "interrupted"] as const
+export type Mode = (typeof modes)[number]
+
+/** Longer than the 24 hours of an order. */
+const forever = "26 hours"
+
+/** What any method can fail with. */
+export const AnyReason = Schema.Union([
+  Reason,
+  DependencyDown,
+  EscalationMissing,
+  ClientManagerUnavailable,
+  ClientManagerRejected,
+  SpoolFailed
+])
+export type AnyReason = typeof AnyReason.Type
+
+const known: Readonly<Partial<Record<string, AnyReason>>> = { ...samples, ...serviceSamples }
+const encode = Schema.encodeSync(AnyReason)
+const decode = Schema.decodeUnknownSync(AnyReason)
+
+/** A reason as this method would fail with it: what was being done is its own operation. */
+const at = (reason: AnyReason, operation: string): AnyReason => {
+  const json = encode(reason)
+  if ("evidence" in json) return decode({ ...json, evidence: { ...json.evidence, operation } })
+  return "operation" in json ? decode({ ...json, operation }) : reason
+}
+
+/** The defect of `dies`. */
+export const bug = new TypeError("patch.hunks is not iterable")
+
+export interface Case {
+  readonly method: MethodName
+  readonly driver: DriverName
+  readonly mode: Mode
+  /** What it fails with; null where the mode is the same for every reason. */
+  readonly reason: AnyReason | null
+  /** "Workspace.push once RemoteUnreachable" */
+  readonly name: string
+  readonly fault: Layer.Layer<never, never, AnyService>
+  /** Hears of each call of the method. */
+  readonly watch: (called: () => void) => Layer.Layer<never, never, AnyService>
+}
+
+const whatOf = (mode: Mode, reason: AnyReason | null): Faults.What<AnyReason> => {
+  switch (mode) {
+    case "once":
+    case "forever":
+      return reason === null ? Faults.hang : Faults.fail(reason)
+    case "lost":
+      return reason === null ? Faults.hang : Faults.loseReply(reason)
+    case "hangs":
+      return Faults.hang
+    case "dies":
+      return Faults.die(bug)
+    case "interrupted":
+      return Faults.interrupt
+  }
+}
+
+const caseOf = (
+  subject: Subject,
+  method: MethodName,
+  short: string,
+  mode: Mode,
+  reason: AnyReason | null
+): Case => {
+  const when = mode === "forever" ? Faults.during(forever) : Faults.nth(1)
+  return {
+    method,
+    driver: methods[method].driver,
+    mode,
+    reason,
+    name: `${method} ${mode} ${reason?._tag ?? "-"}`,
+    fault: subject.inject(short, whatOf(mode, reason), when),
+    watch: (called) => subject.watch((it) => (it === short ? called() : undefined))
+  }
+}
+
+const isMethod = (name: string): name is MethodName => Object.hasOwn(methods, name)
+
+/** Every method of every service, with every reason that its contract declares, in every mode. */
+export const cases: ReadonlyArray<Case> = Object.values(subjects).flatMap((subject) =>
+  subject.methods.flatMap((short) => {
+    const method = `${subject.name}.${short}`
+    if (!isMethod(method)) throw new Error(`${method} has no driver in Methods.ts`)
+    const { operation } = methods[method]
+    const reasons = subject.reasonsOf(short).map((tag) => {
+      const sample = known[tag]
+      if (sample === undefined) throw new Error(`${method} can fail with ${tag}, of which there is no sample`)
+      return at(sample, operation)
+    })
+    return modes.flatMap((mode) => {
+      const each = mode === "once" || mode === "forever" || mode === "lost"
+      return (each ? reasons : [null]).map((reason) => caseOf(subject, method, short, mode, reason))
+    })
+  })
+)
