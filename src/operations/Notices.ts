@@ -1,9 +1,11 @@
-import { Duration, Effect, Layer, Result, Schedule } from "effect"
+import { Cause, Duration, Effect, Layer, Option, Schedule } from "effect"
+import type { ClientManagerRejected, ClientManagerUnavailable } from "../domain/errors/Reasons.ts"
 import type { Escalation, Receipt } from "../domain/Escalation.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { ClientManager } from "../services/ClientManager.ts"
 import { Escalations } from "../services/Escalations.ts"
 import { Spool, type Spooled } from "../services/Spool.ts"
+import { steadily } from "./Steadily.ts"
 
 /**
  * Opens an escalation that no step's result carries. One that cannot be stored goes to the log and into the spool of
@@ -12,15 +14,19 @@ import { Spool, type Spooled } from "../services/Spool.ts"
 export const raise = Effect.fn("Notices.raise")(function* (one: Spooled) {
   const escalations = yield* Escalations
   const spool = yield* Spool
-  yield* escalations.raise(one).pipe(
-    Effect.catch((error) =>
-      Effect.gen(function* () {
-        yield* Effect.logError(`An escalation is spooled, because it cannot be stored: ${error.message}`, one)
-        yield* spool.put(one)
-      })
-    ),
+  const { noticeHold } = Limits
+  const lost = (cause: Cause.Cause<unknown>) =>
     // The log has all of it by now.
-    Effect.catch((error) => Effect.logFatal("An escalation could not even be spooled", error, one))
+    Effect.logFatal("An escalation could not even be spooled", cause, one)
+  const spooled = steadily(spool.put(one), noticeHold, lost)
+  yield* steadily(escalations.raise(one), noticeHold, (cause) =>
+    Effect.andThen(
+      Effect.logError("An escalation is spooled, because it cannot be stored", cause, one),
+      spooled
+    )
+  ).pipe(
+    // The process leaves, and it is not known whether it was stored: by its key, it is one all the same.
+    Effect.onInterrupt(() => Effect.interruptible(spooled))
   )
 })
 
@@ -66,6 +72,11 @@ const withOrder: Receipt = { channel: "order", reference: null }
 const lastReceipt = ({ receipt }: Escalation): Receipt =>
   receipt === null ? withOrder : { channel: receipt.channel, reference: receipt.reference }
 
+/** The client manager is there and does not want it: its address, its credentials or its version are wrong. */
+const isRefused = (
+  cause: Cause.Cause<ClientManagerUnavailable | ClientManagerRejected | Cause.TimeoutError>
+) => Option.exists(Cause.findErrorOption(cause), ({ _tag }) => _tag === "ClientManagerRejected")
+
 /**
  * Hands over one notice. Who cannot be told is not told: the escalation stands with its orders all the same. Where it
  * was only that nobody answered, the same notice is tried again soon, and nobody's silence is counted.
@@ -75,18 +86,20 @@ const hand = Effect.fnUntraced(function* (escalation: Escalation) {
   const clientManager = yield* ClientManager
   const { id, notices } = escalation
   if (notices > Limits.remindersMax) return yield* takeSilence(escalation)
-  const handed = yield* Effect.result(clientManager.notify({ escalation }))
-  if (Result.isFailure(handed)) {
-    const error = handed.failure
-    yield* Effect.logError(`Nobody could be told of escalation ${id}: ${error.message}`)
-    if (error._tag === "ClientManagerUnavailable") {
-      const ackMs = Duration.toMillis(Limits.noticeAgain)
-      return yield* escalations.noticeSent({ id, notices, receipt: withOrder, ackMs, undelivered: true })
-    }
-  }
-  const receipt: Receipt = Result.isSuccess(handed) ? handed.success : withOrder
-  const ackMs = Duration.toMillis(answerWithin(escalation))
-  yield* escalations.noticeSent({ id, notices, receipt, ackMs })
+  const told = yield* Effect.map(clientManager.notify({ escalation }), (receipt) => ({
+    receipt,
+    undelivered: false
+  })).pipe((telling) =>
+    steadily(telling, Limits.noticeHold, (cause) =>
+      Effect.as(Effect.logError(`Nobody could be told of escalation ${id}`, cause), {
+        receipt: withOrder,
+        undelivered: !isRefused(cause)
+      })
+    )
+  )
+  const wait = told.undelivered ? Limits.noticeAgain : answerWithin(escalation)
+  const ackMs = Duration.toMillis(wait)
+  return yield* escalations.noticeSent({ id, notices, ackMs, ...told })
 })
 
 /** Hands over all that is due. Each is on its own: one that fails is due again when its hold has ended. */
@@ -96,20 +109,23 @@ export const deliver = Effect.fn("Notices.deliver")(function* () {
   yield* Effect.forEach(
     due,
     (escalation) =>
-      Effect.catch(hand(escalation), (error) =>
-        Effect.logWarning(`Escalation ${escalation.id} is told again later`, error)
+      steadily(hand(escalation), Limits.unattended, (cause) =>
+        Effect.logWarning(`Escalation ${escalation.id} is told again later`, cause)
       ),
     { concurrency: Limits.noticesTogether, discard: true }
   )
   return due.length
 })
 
-const later = Effect.catch((error: { readonly message: string }) =>
-  Effect.logWarning("Escalations could not be looked through", error)
-)
-
-/** A spool that cannot be read keeps nobody from being told of what is stored. */
-const round = Effect.andThen(later(drain()), later(deliver()))
+/** A spool that cannot be read keeps nobody from being told, nor the other way round. */
+const round = Effect.gen(function* () {
+  yield* steadily(drain(), Limits.unattended, (cause) =>
+    Effect.logWarning("The spool could not be emptied", cause)
+  )
+  yield* steadily(deliver(), Limits.unattended, (cause) =>
+    Effect.logWarning("Escalations could not be looked through", cause)
+  )
+})
 
 /** Drains and delivers as long as the layer lives. */
 export const layer = Layer.effectDiscard(

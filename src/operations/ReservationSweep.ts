@@ -1,6 +1,7 @@
 import { Effect, Layer, Schedule } from "effect"
 import { Limits } from "../domain/policies/Limits.ts"
 import { Budget } from "../services/Budget.ts"
+import { steadily } from "./Steadily.ts"
 
 /**
  * Closes reservations whose owner is gone: their lease has ended, so the call may have been made, and counts as
@@ -15,11 +16,9 @@ export const sweep = Effect.fn("ReservationSweep")(function* () {
   return closed
 })
 
-/** Sweeps as long as the layer lives. A sweep that fails is left to the next one. */
+/** Sweeps as long as the layer lives. A sweep that fails, hangs or breaks is left to the next one. */
 export const layer = Layer.effectDiscard(
-  sweep().pipe(
-    Effect.catch((error) => Effect.logWarning("Reservations could not be looked through", error)),
-    Effect.repeat(Schedule.spaced(Limits.reservationSweep)),
-    Effect.forkScoped
-  )
+  steadily(sweep(), Limits.unattended, (cause) =>
+    Effect.logWarning("Reservations could not be looked through", cause)
+  ).pipe(Effect.repeat(Schedule.spaced(Limits.reservationSweep)), Effect.forkScoped)
 )
