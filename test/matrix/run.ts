@@ -1,10 +1,10 @@
 import { cases } from "./Case.ts"
-import * as Orders from "./Orders.ts"
+import { drive } from "./Drive.ts"
 const only = process.argv[2] ?? ""
 for (const it of cases) {
-  if (!it.driver.startsWith("order") || !it.name.includes(only)) continue
+  if (!it.name.includes(only)) continue
   const t = Date.now()
-  const o = Orders.drive(it, undefined)
+  const o = drive(it)
   console.log(`${it.name} | ${o.columns.join(" | ")}   [${Date.now() - t} ms]`)
   for (const b of o.broken) console.log("      BROKEN " + it.name + ": " + b)
 }

@@ -196,6 +196,7 @@ const git = (outside: Outside) => {
     refs.set(directory, known)
     return known
   }
+  const messages = new Map<Sha, string>()
   const missing = (operation: string, what: string) =>
     new GitFailed({ evidence: Evidence.make({ operation, exitCode: 128, excerpt: `fatal: ${what}` }) })
   return Layer.succeed(Git, {
@@ -229,9 +230,10 @@ const git = (outside: Outside) => {
         return Effect.void
       }),
     removeWorktree: ({ worktree }) => Effect.sync(() => void refs.delete(worktree)),
-    commitAll: ({ worktree }) =>
+    commitAll: ({ worktree, message }) =>
       Effect.sync(() => {
         of(worktree).set("HEAD", headSha)
+        messages.set(headSha, message)
         return headSha
       }),
     diff: () => Effect.succeed({ files: ["src/a.js"], insertions: 1, deletions: 1, patch }),
@@ -241,7 +243,11 @@ const git = (outside: Outside) => {
         if (sha === null) of(directory).delete(ref)
         else of(directory).set(ref, sha)
       }),
-    trailer: () => Effect.succeed(null)
+    trailer: ({ sha, key }) =>
+      Effect.sync(() => {
+        const lines = messages.get(sha)?.split("\n") ?? []
+        return lines.find((line) => line.startsWith(`${key}: `))?.slice(key.length + 2) ?? null
+      })
   })
 }
 

@@ -1,0 +1,141 @@
+import { DateTime, Effect, type Exit, Fiber, Layer, Option, References } from "effect"
+import { EscalationId } from "../../src/domain/Escalation.ts"
+import { WorkOrderId } from "../../src/domain/Ids.ts"
+import { ReservationId } from "../../src/domain/Spending.ts"
+import { Usd } from "../../src/domain/Usd.ts"
+import { WorkOrder } from "../../src/domain/WorkOrder.ts"
+import { Budget } from "../../src/services/Budget.ts"
+import { Escalations } from "../../src/services/Escalations.ts"
+import { Git } from "../../src/services/Git.ts"
+import { Projects } from "../../src/services/Projects.ts"
+import { WorkOrders } from "../../src/services/WorkOrders.ts"
+import { Workspace } from "../../src/services/Workspace.ts"
+import * as Doubles from "../../src/testing/Doubles.ts"
+import * as Simulation from "../../src/testing/Simulation.ts"
+import type { AnyService, MethodName } from "../../src/testing/Services.ts"
+import type { Case } from "./Case.ts"
+import type { Observed } from "./Observed.ts"
+import * as Notices from "./Notices.ts"
+
+const { order, project, at, baseSha, headSha } = Doubles
+const { id } = order
+const another = new WorkOrder({ ...order, id: WorkOrderId.make("order-2") })
+
+const call = {
+  ...at,
+  call: "generating/1/1/1",
+  category: "generating",
+  model: "gpt-5-mini",
+  amount: Usd.make(1000)
+} as const
+
+/** What there is before the call: a stored order, money set aside for it, an escalation. */
+const before = Effect.gen(function* () {
+  const budget = yield* Budget
+  const escalations = yield* Escalations
+  yield* budget.reserve({ ...call, rule: "first" })
+  yield* escalations.raise(Notices.trouble)
+})
+
+/** The calls that commands and route handlers make themselves. */
+const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: string }, AnyService>>> = {
+  "Budget.settle": Effect.flatMap(Budget, (budget) =>
+    budget.settle({
+      reservation: { ...call, id: ReservationId.make("reservation-1") },
+      settlement: "bill-1",
+      amount: Usd.make(450),
+      usage: { inputTokens: 1000, outputTokens: 100 }
+    })
+  ),
+  "Budget.status": Effect.flatMap(Budget, (budget) => budget.status({ project: project.id })),
+  "Escalations.get": Effect.flatMap(Escalations, (it) => it.get({ id: EscalationId.make(1) })),
+  "Escalations.list": Effect.flatMap(Escalations, (it) => it.list({ limit: 10 })),
+  "Escalations.acknowledge": Effect.flatMap(Escalations, (it) =>
+    it.acknowledge({ id: EscalationId.make(1), by: "ada" })
+  ),
+  "Git.version": Effect.flatMap(Git, (git) => git.version({})),
+  "Git.remoteUrl": Effect.flatMap(Git, (git) => git.remoteUrl({ directory: "/repository" })),
+  "Git.defaultBranch": Effect.flatMap(Git, (git) =>
+    git.defaultBranch({ remoteUrl: project.repository.remoteUrl })
+  ),
+  "Projects.put": Effect.flatMap(Projects, (projects) => projects.put(project)),
+  "Projects.list": Effect.flatMap(Projects, (projects) => projects.list({})),
+  "WorkOrders.submit": Effect.flatMap(WorkOrders, (orders) => orders.submit(another)),
+  "WorkOrders.list": Effect.flatMap(WorkOrders, (orders) => orders.list({ limit: 10 })),
+  "WorkOrders.timeline": Effect.flatMap(WorkOrders, (orders) => orders.timeline({ id, after: 0, limit: 10 })),
+  "WorkOrders.mergeMetadata": Effect.flatMap(WorkOrders, (orders) =>
+    orders.mergeMetadata({ id, metadata: { ticket: 7 } })
+  ),
+  "WorkOrders.cancel": Effect.flatMap(WorkOrders, (orders) => orders.cancel({ id, reason: "not needed" })),
+  "WorkOrders.pastOutcomes": Effect.flatMap(WorkOrders, (orders) =>
+    orders.pastOutcomes({ project: project.id, kind: order.kind })
+  ),
+  "WorkOrders.explain": Effect.flatMap(WorkOrders, (orders) => orders.explain({ id })),
+  "WorkOrders.errors": Effect.flatMap(WorkOrders, (orders) =>
+    orders.errors({ since: DateTime.makeUnsafe(0) })
+  ),
+  "Workspace.diff": Effect.flatMap(Workspace, (workspace) =>
+    workspace.diff({ project, from: baseSha, to: headSha })
+  )
+}
+
+const how = (exit: Exit.Exit<unknown, { readonly _tag: string }> | undefined, met: string | undefined) => {
+  if (exit === undefined) return "hangs"
+  if (exit._tag === "Success") return "ok"
+  const [first] = exit.cause.reasons
+  if (first === undefined) return "nothing"
+  if (first._tag === "Fail") return first.error._tag === met ? "~" : first.error._tag
+  return first._tag === "Die" ? "dies" : "is interrupted"
+}
+
+/** What the store holds, as text, but for when it was written. */
+const heldBy = ({ state }: Doubles.Doubles): string =>
+  JSON.stringify(
+    {
+      orders: [...state.orders.values()],
+      projects: [...state.projects.values()],
+      ledger: state.ledger,
+      escalations: state.escalations
+    },
+    (key, value) => (/At$|Since$|Deadline$/.test(key) ? typeof value : value)
+  )
+
+/** A command or a route handler: the failure comes out as it is, and the same call again is harmless. */
+export const drive = (it: Case): Observed => {
+  const made = calls[it.method]
+  if (made === undefined) throw new Error(`${it.method} has no call in Calls.ts`)
+  const twice = (fault: Layer.Layer<never, never, AnyService>) => {
+    const doubles = Doubles.make()
+    const ends: Array<string> = []
+    // On a fiber of its own: an interrupt ends the call, and not its caller.
+    const once = Effect.gen(function* () {
+      const fiber = yield* Effect.forkDetach(made)
+      const waiting = Effect.timeoutOption(Fiber.await(fiber), "5 minutes")
+      const [exit] = yield* Effect.all([waiting, Effect.sleep("5 minutes")], { concurrency: 2 })
+      ends.push(how(Option.getOrUndefined(exit), it.reason?._tag))
+    })
+    let after = ""
+    const all = Effect.gen(function* () {
+      yield* doubles.submit()
+      yield* before
+      const start = heldBy(doubles)
+      yield* once
+      after = heldBy(doubles) === start ? "nothing was done" : "it was done"
+      yield* once
+    }).pipe(
+      Effect.provide(Layer.provideMerge(fault, doubles.services)),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+    Simulation.run(all, { until: "1 hour" })
+    return { ends, after, held: heldBy(doubles) }
+  }
+  const clean = twice(Layer.empty)
+  const { ends, after, held } = twice(it.fault)
+  const columns = [
+    `first ${ends[0] ?? "nothing"}`,
+    clean.after === "nothing was done" ? "only reads" : after,
+    `again ${ends[1] ?? "nothing"}`,
+    held === clean.held ? "as if called once" : "as if never called"
+  ]
+  return { columns, broken: [] }
+}
