@@ -66,6 +66,15 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "WorkOrders.mergeMetadata": Effect.flatMap(WorkOrders, (orders) =>
     orders.mergeMetadata({ id, metadata: { ticket: 7 } })
   ),
+  "WorkOrders.retry": Effect.flatMap(WorkOrders, (orders) => orders.retry({ id, by: "ada" })),
+  "WorkOrders.pause": Effect.flatMap(WorkOrders, (orders) => orders.pause({ id, by: "ada" })),
+  "WorkOrders.resume": Effect.flatMap(WorkOrders, (orders) => orders.resume({ id, by: "ada" })),
+  "WorkOrders.byPullRequest": Effect.flatMap(WorkOrders, (orders) =>
+    orders.byPullRequest({ repository: { owner: "acme", name: "shop" }, number: 7 })
+  ),
+  "WorkOrders.stuck": Effect.flatMap(WorkOrders, (orders) =>
+    orders.stuck({ noProgressMs: { routing: 1 }, ageMs: 1, limit: 10 })
+  ),
   "WorkOrders.cancel": Effect.flatMap(WorkOrders, (orders) => orders.cancel({ id, reason: "not needed" })),
   "WorkOrders.pastOutcomes": Effect.flatMap(WorkOrders, (orders) =>
     orders.pastOutcomes({ project: project.id, kind: order.kind })

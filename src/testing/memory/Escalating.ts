@@ -61,7 +61,7 @@ const cardOf = (state: State, row: EscalationRow, now: number): Escalation => {
 }
 
 /** A failed order begins its next run at a step; what the steps before it journaled is taken over. */
-const startRun = (state: State, row: OrderRow, from: StepName, now: number): void => {
+export const startRun = (state: State, row: OrderRow, from: StepName, now: number): void => {
   const run = Run.make(row.run + 1)
   state.engine?.takeOver(row.order.id, row.run, run, from)
   const status = from === "routing" ? "pending" : from

@@ -16,6 +16,7 @@ export interface OrderRow {
   order: WorkOrder
   status: Status
   disposition: Disposition | null
+  paused: boolean
   run: Run
   branch: string | null
   baseSha: Sha | null
@@ -165,6 +166,7 @@ export class State {
       order,
       status: "pending",
       disposition: null,
+      paused: false,
       run: Run.make(1),
       branch: null,
       baseSha: null,

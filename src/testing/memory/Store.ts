@@ -1,15 +1,17 @@
 import { Clock, DateTime, Duration, Effect, Layer } from "effect"
-import { ProjectMissing, WorkOrderMissing } from "../../domain/errors/Reasons.ts"
+import { ProjectMissing, PullRequestUnrecorded, WorkOrderMissing } from "../../domain/errors/Reasons.ts"
 import type { WorkOrderId } from "../../domain/Ids.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { Resource } from "../../domain/Resource.ts"
-import { isSettled } from "../../domain/Status.ts"
+import { isSettled, stepNames } from "../../domain/Status.ts"
+import type { StuckOrder } from "../../domain/StuckOrder.ts"
 import { WorkOrder } from "../../domain/WorkOrder.ts"
 import { DependencyDown, Incidents } from "../../services/Incidents.ts"
 import { Projects } from "../../services/Projects.ts"
 import { Resources } from "../../services/Resources.ts"
 import { CurrentPendingFacts, StepJournal } from "../../services/StepJournal.ts"
 import { WorkOrders } from "../../services/WorkOrders.ts"
+import { startRun } from "./Escalating.ts"
 import { applyFacts, conflict } from "./Facts.ts"
 import type { OrderRow, State } from "./State.ts"
 import { groupsOf, stateOf, storyOf, viewOf } from "./Views.ts"
@@ -18,6 +20,53 @@ const host = "memory"
 
 /** As the store compares bodies: everything but the metadata. */
 const bodyOf = (order: WorkOrder): string => JSON.stringify({ ...order, metadata: null })
+
+/** Whether an order has made no progress for longer than it may, or is older than it may be. */
+const stuckOf = (
+  state: State,
+  row: OrderRow,
+  now: number,
+  allowedMs: number | undefined,
+  ageMs: number
+): ReadonlyArray<StuckOrder> => {
+  const { order, status, disposition, run, waiting } = row
+  const lines = state.timeline.filter(({ workOrderId }) => workOrderId === order.id)
+  const progressed = lines.reduce(
+    (last, { at }) => Math.max(last, DateTime.toEpochMillis(at)),
+    row.submittedAt
+  )
+  const due = [
+    { why: "age" as const, since: row.countsFrom, late: row.countsFrom + ageMs <= now },
+    {
+      why: "progress" as const,
+      since: progressed,
+      late: allowedMs !== undefined && progressed + allowedMs <= now
+    }
+  ]
+  return due.flatMap(({ why, since, late }) =>
+    late
+      ? [
+          {
+            key: `stuck/${order.id}/${run}/${why}/${since}`,
+            why,
+            workOrderId: order.id,
+            run,
+            project: order.project,
+            mode: state.projects.get(order.project)?.mode ?? "on",
+            title: order.title,
+            status,
+            disposition,
+            since: DateTime.makeUnsafe(since),
+            now: DateTime.makeUnsafe(now),
+            waitingFor: waiting?.for ?? null,
+            resumeAt: waiting?.resumeAt ?? null,
+            execution: null,
+            runner: null
+          }
+        ]
+      : []
+  )
+}
 
 const workOrders = (state: State) => {
   const found = <A>(id: WorkOrderId, answer: (row: OrderRow, now: number) => A) =>
@@ -72,6 +121,59 @@ const workOrders = (state: State) => {
         const cancelled = { _tag: "StatusMoved", to: "cancelled", disposition: "rolled_back" } as const
         return Effect.as(applyFacts(state, at, [cancelled], now), true)
       }).pipe(Effect.flatten),
+    retry: ({ id, from, by }) =>
+      found(id, (row, now) => {
+        const ended = state.timeline.filter(
+          (line) => line.workOrderId === id && line.kind === "StepSucceeded"
+        )
+        const reached = stepNames.filter((name) => ended.some(({ step }) => step === name)).length
+        const wanted = from ?? stepNames[Math.min(reached, stepNames.length - 1)] ?? "routing"
+        const over = row.status === "cancelled" || row.status.endsWith("_failed")
+        if (!over || stepNames.indexOf(wanted) > reached) {
+          return conflict(
+            "moose.retry_work_order",
+            `work order ${id} cannot begin at ${wanted}: it is ${row.status}`
+          )
+        }
+        startRun(state, row, wanted, now)
+        state.note({ workOrderId: id, run: row.run }, "Noted", wanted, `${by} asked for it`, null, now)
+        return Effect.succeed(viewOf(state, row))
+      }).pipe(Effect.flatten),
+    pause: ({ id }) =>
+      found(id, (row) => {
+        if (isSettled(row.status)) {
+          const excerpt = `work order ${id} is ${row.status}: there is nothing to pause`
+          return conflict("moose.pause_work_order", excerpt)
+        }
+        row.paused = true
+        return Effect.succeed(viewOf(state, row))
+      }).pipe(Effect.flatten),
+    resume: ({ id }) =>
+      found(id, (row) => {
+        row.paused = false
+        return viewOf(state, row)
+      }),
+    byPullRequest: (asked) =>
+      Effect.suspend(() => {
+        const row = [...state.orders.values()].findLast(({ pullRequest, order }) => {
+          const repository = state.projects.get(order.project)?.repository.forge
+          return (
+            pullRequest?.number === asked.number &&
+            repository?.owner === asked.repository.owner &&
+            repository.name === asked.repository.name
+          )
+        })
+        return row === undefined
+          ? Effect.fail(new PullRequestUnrecorded(asked))
+          : Effect.succeed(viewOf(state, row))
+      }),
+    stuck: ({ noProgressMs, ageMs, limit }) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        [...state.orders.values()]
+          .filter((row) => !isSettled(row.status))
+          .flatMap((row) => stuckOf(state, row, now, noProgressMs[row.status], ageMs))
+          .slice(0, limit)
+      ),
     pastOutcomes: ({ project, kind }) =>
       Effect.sync(() => {
         const alike = (id: WorkOrderId) => {

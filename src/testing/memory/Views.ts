@@ -28,12 +28,13 @@ const stepsOf = (state: State, row: OrderRow): WorkOrderView["steps"] => {
 }
 
 export const viewOf = (state: State, row: OrderRow): WorkOrderView => {
-  const { order, status, disposition, run, branch, baseSha, headSha, pullRequest, failure } = row
+  const { order, status, disposition, paused, run, branch, baseSha, headSha, pullRequest, failure } = row
   const ofRun = state.errorEvents.filter((event) => event.workOrderId === order.id && event.run === run)
   return new WorkOrderView({
     order,
     status,
     disposition,
+    paused,
     run,
     branch,
     baseSha,
