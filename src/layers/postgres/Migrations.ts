@@ -1,69 +1,16 @@
 import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Layer, Option, Schema } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
-import * as Evidence from "../../domain/errors/Evidence.ts"
-import { StoreUnavailable } from "../../domain/errors/Reasons.ts"
+import { type SqlError, isSqlError } from "effect/sql/SqlError"
+import type { StoreUnavailable } from "../../domain/errors/Reasons.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { packageRoot } from "../PackageRoot.ts"
+import { failure, lineOf, unavailable } from "./MigrationFailures.ts"
 import { type Migration, MigrationFailed, read, refused } from "./MigrationFiles.ts"
-import { met } from "./StoreFailures.ts"
-import type { SqlStatement } from "./SqlStatements.ts"
+import * as OldSystem from "./OldSystem.ts"
 
 export { MigrationFailed }
 
 type Sql = PgClient.PgClient
-
-const ServerError = Schema.Struct({
-  code: Schema.String,
-  message: Schema.String,
-  detail: Schema.optional(Schema.String),
-  hint: Schema.optional(Schema.String),
-  where: Schema.optional(Schema.String),
-  position: Schema.optional(Schema.NumberFromString)
-})
-const readServerError = Schema.decodeUnknownOption(ServerError)
-
-const evidenceOf = (operation: string, error: SqlError) => {
-  const { evidence } = met(error.reason.cause)
-  return Option.match(readServerError(error.reason.cause), {
-    onNone: () =>
-      Evidence.make({
-        operation,
-        excerpt: `${error.message}: ${String(error.reason.cause)}`,
-        cause: error,
-        ...evidence
-      }),
-    onSome: ({ code, message, detail, hint, where }) =>
-      Evidence.make({
-        operation,
-        excerpt: [message, detail, hint, where].filter((part) => part !== undefined).join(". "),
-        sqlState: code,
-        cause: error,
-        ...evidence
-      })
-  })
-}
-
-const unavailable = (operation: string) => (error: SqlError) =>
-  new StoreUnavailable({ evidence: evidenceOf(operation, error) })
-
-/** A database that is away is not the file's fault. */
-const failure = (file: string, statement: number | null, line: number | null, operation: string) => {
-  return (error: SqlError) =>
-    met(error.reason.cause).standing === "away"
-      ? unavailable(operation)(error)
-      : new MigrationFailed({ file, statement, line, evidence: evidenceOf(operation, error) })
-}
-
-/** PostgreSQL counts the characters of the statement, from 1. */
-const lineOf = (statement: SqlStatement, error: SqlError): number => {
-  const position = readServerError(error.reason.cause).pipe(
-    Option.flatMapNullishOr((server) => server.position),
-    Option.getOrElse(() => 1)
-  )
-  const before = Array.from(statement.text).slice(0, position - 1)
-  return statement.line + before.filter((character) => character === "\n").length
-}
 
 /** Any number that nobody else uses for an advisory lock: "moose" on a telephone's keys. */
 const lockKey = 66673
@@ -164,10 +111,41 @@ const applyUnlessThere = Effect.fnUntraced(function* (
   return true
 })
 
-/** The same as `run` for the files of another folder. */
-export const runFrom = Effect.fn("Migrations.run")(function* (directory: string) {
+/** What was done to a database, or in a rehearsal would be. */
+export interface Brought {
+  /** The names of the files that were applied. */
+  readonly applied: ReadonlyArray<string>
+  /** The old system's tables were found, and moved to the schema moose_old. */
+  readonly moved: boolean
+  /** How the old system's rows stand here; none where there are none. */
+  readonly old: Option.Option<OldSystem.Taken>
+}
+
+/** Whatever it asks of the old system's tables, in a transaction with the lock. */
+const withOldTables = <A, E, R>(sql: Sql, effect: Effect.Effect<A, E | SqlError, R>) =>
+  sql
+    .withTransaction(Effect.andThen(lock(sql), effect))
+    .pipe(
+      Effect.catchIf(isSqlError, (error) =>
+        Effect.fail(failure("the old system's tables", null, null, "moving or reading them")(error))
+      )
+    )
+
+/** Nothing was there before: makes room. What comes back from an earlier time may be of a newer version. */
+const prepare = Effect.fnUntraced(function* (sql: Sql, migrations: ReadonlyArray<Migration>) {
+  if ((yield* readApplied(sql)).length > 0) return false
+  const moved = yield* OldSystem.setAside(sql)
+  const objection = compare(yield* readApplied(sql), migrations)
+  if (Option.isSome(objection)) return yield* objection.value
+  return moved
+})
+
+/** The same as `bring` for the files of another folder. */
+export const bringFrom = Effect.fn("Migrations.bring")(function* (directory: string) {
   const sql = yield* PgClient.PgClient
   const migrations = yield* read(directory)
+  const moved =
+    (yield* readApplied(sql)).length === 0 && (yield* withOldTables(sql, prepare(sql, migrations)))
   const applied = yield* readApplied(sql)
   const objection = compare(applied, migrations)
   if (Option.isSome(objection)) return yield* objection.value
@@ -181,18 +159,50 @@ export const runFrom = Effect.fn("Migrations.run")(function* (directory: string)
         )
       )
   )
-  return done.map(({ name }) => name)
+  const old = yield* withOldTables(sql, OldSystem.takeOver(sql))
+  return { applied: done.map(({ name }) => name), moved, old } satisfies Brought
 })
 
+const directory = `${packageRoot}/migrations`
+
 /**
- * Brings the database up to date with the files in `migrations/` and answers the names of those applied now,
- * each in a transaction of its own. Processes that start at the same moment take turns.
+ * Brings the database up to date with the files in `migrations/`, each in a transaction of its own, and takes over
+ * what the old system's tables hold, if it has them. Processes that start at the same moment take turns.
  */
-export const run: Effect.Effect<
-  ReadonlyArray<string>,
-  MigrationFailed | StoreUnavailable,
+export const bring: Effect.Effect<Brought, MigrationFailed | StoreUnavailable, PgClient.PgClient> =
+  bringFrom(directory)
+
+/** What `bring` would do: it is done, and rolled back. Others wait for the tables meanwhile. */
+export const rehearse: Effect.Effect<Brought, MigrationFailed | StoreUnavailable, PgClient.PgClient> =
+  Effect.gen(function* () {
+    const sql = yield* PgClient.PgClient
+    return yield* sql
+      .withTransaction(
+        Effect.flatMap(bring, (brought) => Effect.fail({ _tag: "Rehearsed" as const, brought }))
+      )
+      .pipe(
+        Effect.catchTags({
+          Rehearsed: ({ brought }) => Effect.succeed(brought),
+          SqlError: (error) => Effect.fail(failure("rehearsal", null, null, "rolling back")(error))
+        })
+      )
+  })
+
+/** Puts the old system's tables back, with what Moose did since, and all of Moose's own aside. */
+export const back: Effect.Effect<
+  OldSystem.PutBack,
+  OldSystem.NotPutBack | MigrationFailed | StoreUnavailable,
   PgClient.PgClient
-> = runFrom(`${packageRoot}/migrations`)
+> = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  return yield* withOldTables(sql, OldSystem.putBack(sql))
+})
+
+/** The same as `run` for the files of another folder. */
+export const runFrom = (directory: string) => Effect.map(bringFrom(directory), ({ applied }) => applied)
+
+/** `bring`, answering the names of the files applied now. */
+export const run = Effect.map(bring, ({ applied }) => applied)
 
 /** The database has not the tables that this version works with; nothing was read or changed. */
 export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {
@@ -236,7 +246,7 @@ export const verify: Effect.Effect<
   void,
   NotMigrated | MigrationFailed | StoreUnavailable,
   PgClient.PgClient
-> = verifyFrom(`${packageRoot}/migrations`)
+> = verifyFrom(directory)
 
 /** A database that is up to date before anything else uses it. */
 export const layer = Layer.effectDiscard(run)
