@@ -42,14 +42,17 @@ create or replace function moose.stuck_orders(p jsonb) returns jsonb
 language sql stable as $$
   with unfinished as (
     select w.*, t.mode, e.state as execution, r.host, r.process_id, r.lease_until, moose.counts_from(w) as counts,
-           coalesce((select x.at from public.work_order_events x
-                     where x.work_order = w.id and x.kind <> 'Escalated' order by x.seq desc limit 1), w.created_at) as progressed,
+           coalesce(x.at, w.created_at) as progressed, coalesce(x.seq, 0) as progress,
            make_interval(secs => (p->'noProgressMs'
              ->>(case when w.disposition = 'rollback_pending' then w.disposition else w.status end))::numeric / 1000) as allowed
     from public.work_orders w
     join public.projects t on t.id = w.project
     left join moose.executions e on e.work_order = w.id and e.run = w.run
     left join moose.runners r on r.id = e.owner
+    left join lateral (
+      select v.seq, v.at from public.work_order_events v
+      where v.work_order = w.id and v.kind <> 'Escalated' order by v.seq desc limit 1
+    ) x on true
     where (w.status not like '%\_failed' and w.status not in ('completed', 'cancelled')) or w.disposition = 'rollback_pending'
   ), due as (
     select u.*, why.what, why.since, why.key
@@ -59,7 +62,7 @@ language sql stable as $$
        format('stuck/%s/%s/age/%s', u.id, u.run, extract(epoch from u.counts))),
       -- A wait has the time it was given besides.
       ('progress', u.progressed, greatest(u.progressed, case when u.status = 'waiting' then u.resume_at end) + u.allowed,
-       format('stuck/%s/%s/progress/%s', u.id, u.run, extract(epoch from u.progressed)))
+       format('stuck/%s/%s/progress/%s', u.id, u.run, u.progress))
     ) why (what, since, late_from, key)
     where why.late_from <= moose.now()
       and not exists (select 1 from moose.escalation_keys k where k.key = why.key)
