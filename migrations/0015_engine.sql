@@ -14,6 +14,11 @@ update moose.executions set version = 1 where fence > 0;
 -- Somebody has stopped the order for a while: it is not claimed, and one that runs waits before its next step.
 alter table public.work_orders add column paused boolean not null default false;
 
+-- Why somebody cancelled it, and whether its pull request, if it has one by then, is to be closed or kept.
+alter table public.work_orders
+  add column cancel_reason text,
+  add column cancel_closes boolean not null default false;
+
 -- Repeating the call changes nothing.
 create or replace function moose.commit_activity(p jsonb) returns jsonb
 language plpgsql as $$
@@ -307,6 +312,7 @@ begin
   if array_position(steps, wanted) > reached then
     raise exception 'work order % cannot begin at %: % has not been done yet', w.id, wanted, steps[reached] using errcode = 'MO409';
   end if;
+  update public.work_orders set cancel_reason = null, cancel_closes = false where id = w.id;
   perform moose.start_run(w.id, wanted, format('%s asked for it', p->>'by'));
   -- Whoever was asked what to do with it has been answered.
   update public.escalations e
@@ -359,7 +365,10 @@ language sql stable as $$
       'priority', w.priority, 'limits', w.limits))
       || jsonb_build_object('metadata', w.metadata)
       || case when w.proposal is null then '{}' else jsonb_build_object('proposal', w.proposal) end,
-    'status', w.status, 'disposition', w.disposition, 'paused', w.paused, 'run', w.run, 'branch', w.branch,
+    'status', w.status, 'disposition', w.disposition, 'paused', w.paused,
+    'cancelling', case when w.cancel_reason is not null
+                  then jsonb_build_object('reason', w.cancel_reason, 'close', w.cancel_closes) end,
+    'run', w.run, 'branch', w.branch,
     'baseSha', w.base_sha, 'headSha', w.head_sha,
     'pullRequest', case when w.pull_request_number is null then null
                    else jsonb_build_object('number', w.pull_request_number, 'url', w.pull_request_url) end,
@@ -384,6 +393,9 @@ begin
   if not found then
     return 'false';
   end if;
+  update public.work_orders
+  set cancel_reason = coalesce(p->>'reason', 'cancelled'), cancel_closes = coalesce((p->>'close')::boolean, false)
+  where id = stored.id;
   perform moose.note(stored.id, stored.run, 'Cancelling', null, coalesce(p->>'reason', 'cancelled'), null);
   if held.state = 'ready' and held.fence = 0 then
     update moose.executions set state = 'done', cancel_requested = true where id = held.id;

@@ -505,6 +505,38 @@ describe("the pull request", () => {
     })
   )
 
+  it.effect("of an order that is cancelled is kept, and told so; or closed where that was asked for", () =>
+    Effect.gen(function* () {
+      const cancelled = Effect.fnUntraced(function* (close: boolean) {
+        const world = new World()
+        const said: Array<string> = []
+        world.cancelling = { reason: "not wanted any more", close }
+        const stopped = but.github(world, {
+          // It is open by now, and the step never ends.
+          getPullRequest: () => Effect.never,
+          findPullRequests: () =>
+            Effect.sync(() => (world.calls.includes("GitHub.createPullRequest") ? [pullRequest] : [])),
+          commentPullRequest: ({ body }) => Effect.sync(() => void said.push(body)),
+          closePullRequest: () => Effect.succeed(new PullRequest({ ...pullRequest, state: "closed" }))
+        })
+        yield* Effect.gen(function* () {
+          const engine = yield* WorkflowEngine.WorkflowEngine
+          const fiber = yield* Effect.forkChild(run(at))
+          yield* TestClock.adjust("1 second")
+          yield* engine.interruptUnsafe(Pipeline, executionId(at.workOrderId, at.run))
+          yield* Fiber.await(fiber)
+        }).pipe(Effect.provide(world.layer(stopped)))
+        return { said, state: world.resources.get(`pull_request ${branch}`)?.state, status: world.status }
+      })
+      const kept = yield* cancelled(false)
+      assert.deepInclude(kept, { state: "preserved", status: "cancelled" })
+      assert.include(kept.said[0], "was cancelled: not wanted any more. This pull request is kept.")
+      const closed = yield* cancelled(true)
+      assert.deepInclude(closed, { state: "released", status: "cancelled" })
+      assert.include(closed.said[0], "This pull request is closed.")
+    })
+  )
+
   it.effect("a branch that holds our commit already is not pushed again", () =>
     Effect.gen(function* () {
       const world = new World()

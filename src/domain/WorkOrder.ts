@@ -62,6 +62,8 @@ export class WorkOrderView extends Schema.Class<WorkOrderView>("WorkOrderView")(
   disposition: Schema.NullOr(Disposition),
   /** Somebody has stopped it for a while: it goes no further than the end of the step it is in. */
   paused: Schema.Boolean,
+  /** Somebody cancelled it. `close`: a pull request that is open by then is closed instead of kept. */
+  cancelling: Schema.NullOr(Schema.Struct({ reason: Schema.String, close: Schema.Boolean })),
   run: Run,
   branch: Schema.NullOr(Schema.String),
   baseSha: Schema.NullOr(Sha),

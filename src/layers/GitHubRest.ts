@@ -217,5 +217,34 @@ export const layer = (options: Options) =>
       return toPullRequest(created)
     })
 
-    return GitHub.of({ getRepository, findPullRequests, getPullRequest, createPullRequest })
+    const commentPullRequest = Effect.fn("GitHub.commentPullRequest")(function* (input: {
+      readonly repository: RepositoryName
+      readonly number: number
+      readonly body: string
+    }) {
+      const { repository, number, body } = input
+      const operation = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments"
+      yield* get(ask(operation, repository, { issue_number: number, body }), Schema.Unknown)
+    })
+
+    const closePullRequest = Effect.fn("GitHub.closePullRequest")(function* (input: {
+      readonly repository: RepositoryName
+      readonly number: number
+    }) {
+      const { repository, number } = input
+      const request = ask("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", repository, {
+        pull_number: number,
+        state: "closed"
+      })
+      return toPullRequest(yield* get(request, PullRequestAnswer))
+    })
+
+    return GitHub.of({
+      getRepository,
+      findPullRequests,
+      getPullRequest,
+      createPullRequest,
+      commentPullRequest,
+      closePullRequest
+    })
   })

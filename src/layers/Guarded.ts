@@ -133,7 +133,9 @@ export const gitHub: Layer.Layer<GitHub, never, GitHub> = Layer.effect(
       getRepository: (input) => guarded(key, real.getRepository(input)),
       findPullRequests: (input) => guarded(key, real.findPullRequests(input)),
       getPullRequest: (input) => guarded(key, real.getPullRequest(input)),
-      createPullRequest: (input) => guarded(key, real.createPullRequest(input))
+      createPullRequest: (input) => guarded(key, real.createPullRequest(input)),
+      commentPullRequest: (input) => guarded(key, real.commentPullRequest(input)),
+      closePullRequest: (input) => guarded(key, real.closePullRequest(input))
     })
   })
 ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))

@@ -57,6 +57,18 @@ export const GitHubContract = {
     }),
     output: PullRequest,
     failure: Schema.Union([...everyCall, BaseBranchMissing, NothingToMerge, PullRequestExists])
+  },
+  /** Says something under a pull request. Not idempotent: a repeated call says it twice. */
+  commentPullRequest: {
+    input: Schema.Struct({ repository: RepositoryName, number: Schema.Int, body: Schema.NonEmptyString }),
+    output: Schema.Void,
+    failure: Schema.Union(everyCall)
+  },
+  /** Closes a pull request without merging it; one that is closed already stays so. */
+  closePullRequest: {
+    input: Schema.Struct({ repository: RepositoryName, number: Schema.Int }),
+    output: PullRequest,
+    failure: Schema.Union(everyCall)
   }
 } as const
 

@@ -56,10 +56,15 @@ export const WorkOrdersContract = {
   },
   /**
    * Asks the runner that holds the order to stop and clean up; an order that nobody has begun is cancelled
-   * at once. Answers whether there was anything to cancel.
+   * at once. A pull request that is open by then is kept and told of it, or closed with `close`. Answers whether
+   * there was anything to cancel.
    */
   cancel: {
-    input: Schema.Struct({ id: WorkOrderId, reason: Schema.NonEmptyString }),
+    input: Schema.Struct({
+      id: WorkOrderId,
+      reason: Schema.NonEmptyString,
+      close: Schema.optionalKey(Schema.Boolean)
+    }),
     output: Schema.Boolean,
     failure: Schema.Union([...storeReasons, WorkOrderMissing])
   },

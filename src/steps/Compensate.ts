@@ -6,6 +6,7 @@ import { escalationOf } from "../domain/policies/Options.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import { rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
 import type { Project } from "../domain/Project.ts"
+import type { PullRequest } from "../domain/PullRequest.ts"
 import type { Resource } from "../domain/Resource.ts"
 import { StepName, type Status, afterStep, isSettled } from "../domain/Status.ts"
 import type { WorkOrderView } from "../domain/WorkOrder.ts"
@@ -33,8 +34,33 @@ const preserved = ({ kind, name }: Resource, reason: string): Fact => ({
   reason
 })
 
+/** Others may have seen it: it stays, unless whoever cancelled the order wants it closed, and it is told of that. */
+const settlePullRequest = Effect.fnUntraced(function* (
+  resource: Resource,
+  project: Project,
+  { number }: PullRequest,
+  cancelling: WorkOrderView["cancelling"]
+) {
+  const github = yield* GitHub
+  const repository = project.repository.forge
+  if (cancelling === null) {
+    return preserved(resource, `pull request #${number} is open, and others may have seen it`)
+  }
+  const what = cancelling.close ? "closed" : "kept"
+  const body = `Work order ${resource.workOrderId} was cancelled: ${cancelling.reason}. This pull request is ${what}.`
+  yield* github.commentPullRequest({ repository, number, body })
+  if (!cancelling.close) {
+    return preserved(
+      resource,
+      `pull request #${number} is open; the order was cancelled: ${cancelling.reason}`
+    )
+  }
+  const closed = yield* github.closePullRequest({ repository, number })
+  return released(resource, { closed: closed.number, state: closed.state })
+})
+
 /** Looks at the real thing behind a row, undoes or keeps it, and answers what is true now. */
-const settle = (resource: Resource, project: Project, rollback: Rollback) =>
+const settle = (resource: Resource, project: Project, rollback: Rollback, view: WorkOrderView) =>
   Effect.gen(function* () {
     const workspace = yield* Workspace
     const github = yield* GitHub
@@ -62,12 +88,12 @@ const settle = (resource: Resource, project: Project, rollback: Rollback) =>
         )
       ),
       Match.when("pull_request", () =>
-        Effect.map(
+        Effect.flatMap(
           github.findPullRequests({ repository: project.repository.forge, branch: name, state: "open" }),
           ([first]) =>
             first === undefined
-              ? released(resource, { gone: true })
-              : preserved(resource, `pull request #${first.number} is open, and others may have seen it`)
+              ? Effect.succeed(released(resource, { gone: true }))
+              : settlePullRequest(resource, project, first, view.cancelling)
         )
       ),
       Match.exhaustive
@@ -140,7 +166,7 @@ export const compensate = Effect.fn("compensate")(function* (at: At, cause: Caus
   const rows = yield* inTime("read what is held")(resources.list({ workOrderId: at.workOrderId }))
   const open = rows.filter(({ run, state }) => run === at.run && (state === "intended" || state === "held"))
   const settled = yield* Effect.forEach(open, (resource) =>
-    settle(resource, project, rollback).pipe(
+    settle(resource, project, rollback, view).pipe(
       inTime(`settle ${resource.kind}`),
       Effect.catchDefect((defect) => Effect.fail(Failures.fromDefect(`release ${resource.kind}`, defect))),
       Effect.result,

@@ -7,6 +7,7 @@ import { WorkOrder } from "../../src/domain/WorkOrder.ts"
 import { Budget } from "../../src/services/Budget.ts"
 import { Escalations } from "../../src/services/Escalations.ts"
 import { Git } from "../../src/services/Git.ts"
+import { GitHub } from "../../src/services/GitHub.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
@@ -57,6 +58,12 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "Git.remoteUrl": Effect.flatMap(Git, (git) => git.remoteUrl({ directory: "/repository" })),
   "Git.defaultBranch": Effect.flatMap(Git, (git) =>
     git.defaultBranch({ remoteUrl: project.repository.remoteUrl })
+  ),
+  "GitHub.commentPullRequest": Effect.flatMap(GitHub, (github) =>
+    github.commentPullRequest({ repository: project.repository.forge, number: 1, body: "It was cancelled." })
+  ),
+  "GitHub.closePullRequest": Effect.flatMap(GitHub, (github) =>
+    github.closePullRequest({ repository: project.repository.forge, number: 1 })
   ),
   "Projects.put": Effect.flatMap(Projects, (projects) => projects.put(project)),
   "Projects.list": Effect.flatMap(Projects, (projects) => projects.list({})),

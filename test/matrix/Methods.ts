@@ -69,6 +69,8 @@ export const methods: Record<MethodName, Row> = {
   "GitHub.findPullRequests": row("order", "GET /repos/{owner}/{repo}/pulls"),
   "GitHub.getPullRequest": row("order", "GET /repos/{owner}/{repo}/pulls/{pull_number}"),
   "GitHub.createPullRequest": row("order", "POST /repos/{owner}/{repo}/pulls"),
+  "GitHub.commentPullRequest": row("caller", "POST /repos/{owner}/{repo}/issues/{issue_number}/comments"),
+  "GitHub.closePullRequest": row("caller", "PATCH /repos/{owner}/{repo}/pulls/{pull_number}"),
   "Incidents.admit": store("order", "admit"),
   "Manager.route": row("order", "POST /route"),
   "Projects.put": store("caller", "put_project"),

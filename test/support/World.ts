@@ -117,6 +117,7 @@ export class World {
   remoteHead: Sha | null = null
   attemptsSpent = 0
   paused = false
+  cancelling: WorkOrderView["cancelling"] = null
 
   readonly tags = () => this.facts.map(({ _tag }) => _tag)
 
@@ -165,6 +166,7 @@ export class World {
           status: this.status,
           disposition: this.disposition,
           paused: this.paused,
+          cancelling: this.cancelling,
           run: at.run,
           branch: null,
           baseSha: null,

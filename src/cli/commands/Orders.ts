@@ -58,6 +58,10 @@ export const cancel = Command.make(
   "cancel",
   {
     id,
+    close: Flag.Boolean("close").pipe(
+      Flag.withDescription("Close the pull request if there is one by then; it is kept otherwise"),
+      Flag.withDefault(false)
+    ),
     reason: Flag.String("reason").pipe(Flag.withDescription("Why"), Flag.withDefault("cancelled by hand"))
   },
   Effect.fnUntraced(function* (input) {
@@ -66,7 +70,7 @@ export const cancel = Command.make(
     yield* stored(
       Effect.gen(function* () {
         const orders = yield* WorkOrders
-        const asked = yield* orders.cancel({ id: order, reason })
+        const asked = yield* orders.cancel({ id: order, reason, close: input.close })
         yield* Console.log(
           asked
             ? `${order} is being cancelled and cleaned up. moose status ${order}`

@@ -58,6 +58,8 @@ export class Outside {
   /** Of the remote, by name. */
   readonly remote = new Map<string, Sha>([["main", baseSha]])
   readonly pullRequests: Array<PullRequest> = []
+  /** What was said under pull requests. */
+  readonly comments: Array<{ readonly number: number; readonly body: string }> = []
 }
 
 type Attempt = Input<typeof WorkspaceContract, "locate">
@@ -139,6 +141,27 @@ const workspace = (outside: Outside) =>
       })
   })
 
+/** A pull request by its number, as the forge finds it. */
+const findPull = (
+  outside: Outside,
+  operation: string,
+  {
+    number,
+    repository: { owner, name }
+  }: { readonly number: number; readonly repository: { readonly owner: string; readonly name: string } }
+) =>
+  Effect.suspend(() => {
+    const found = outside.pullRequests.find((it) => it.number === number)
+    return found === undefined
+      ? Effect.fail(
+          new RepositoryMissing({
+            repository: `${owner}/${name}`,
+            evidence: evidence(operation, `no pull request ${number}`)
+          })
+        )
+      : Effect.succeed(found)
+  })
+
 const forge = (outside: Outside) =>
   Layer.succeed(GitHub, {
     getRepository: () => Effect.succeed({ defaultBranch: "main", canPush: true }),
@@ -171,20 +194,17 @@ const forge = (outside: Outside) =>
       outside.pullRequests.push(made)
       return made
     }),
-    getPullRequest: ({ number, repository: { owner, name } }) =>
-      Effect.suspend(() => {
-        const found = outside.pullRequests.find((it) => it.number === number)
-        return found === undefined
-          ? Effect.fail(
-              new RepositoryMissing({
-                repository: `${owner}/${name}`,
-                evidence: evidence(
-                  "GET /repos/{owner}/{repo}/pulls/{pull_number}",
-                  `no pull request ${number}`
-                )
-              })
-            )
-          : Effect.succeed(found)
+    getPullRequest: (input) => findPull(outside, "GET /repos/{owner}/{repo}/pulls/{pull_number}", input),
+    commentPullRequest: (input) =>
+      Effect.map(
+        findPull(outside, "POST /repos/{owner}/{repo}/issues/{issue_number}/comments", input),
+        ({ number }) => void outside.comments.push({ number, body: input.body })
+      ),
+    closePullRequest: (input) =>
+      Effect.map(findPull(outside, "PATCH /repos/{owner}/{repo}/pulls/{pull_number}", input), (found) => {
+        const closed = new PullRequest({ ...found, state: "closed" })
+        outside.pullRequests.splice(outside.pullRequests.indexOf(found), 1, closed)
+        return closed
       })
   })
 

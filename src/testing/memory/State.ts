@@ -17,6 +17,7 @@ export interface OrderRow {
   status: Status
   disposition: Disposition | null
   paused: boolean
+  cancelling: { readonly reason: string; readonly close: boolean } | null
   run: Run
   branch: string | null
   baseSha: Sha | null
@@ -167,6 +168,7 @@ export class State {
       status: "pending",
       disposition: null,
       paused: false,
+      cancelling: null,
       run: Run.make(1),
       branch: null,
       baseSha: null,

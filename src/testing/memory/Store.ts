@@ -110,9 +110,10 @@ const workOrders = (state: State) => {
         row.order = new WorkOrder({ ...row.order, metadata: merged })
         return merged
       }),
-    cancel: ({ id }) =>
+    cancel: ({ id, reason, close = false }) =>
       found(id, (row, now) => {
         if (isSettled(row.status)) return Effect.succeed(false)
+        row.cancelling = { reason, close }
         const at = { workOrderId: id, run: row.run }
         if (row.status !== "pending") {
           state.engine?.interrupt(id, row.run)

@@ -28,13 +28,26 @@ const stepsOf = (state: State, row: OrderRow): WorkOrderView["steps"] => {
 }
 
 export const viewOf = (state: State, row: OrderRow): WorkOrderView => {
-  const { order, status, disposition, paused, run, branch, baseSha, headSha, pullRequest, failure } = row
+  const {
+    order,
+    status,
+    disposition,
+    paused,
+    cancelling,
+    run,
+    branch,
+    baseSha,
+    headSha,
+    pullRequest,
+    failure
+  } = row
   const ofRun = state.errorEvents.filter((event) => event.workOrderId === order.id && event.run === run)
   return new WorkOrderView({
     order,
     status,
     disposition,
     paused,
+    cancelling,
     run,
     branch,
     baseSha,
