@@ -21,10 +21,11 @@ export const make = Effect.gen(function* () {
     const there = yield* databaseTime({})
     const after = yield* real.currentTimeMillis
     const ahead = there - (before + after) / 2
-    const shift = Math.abs(ahead) < skewMs ? 0 : Math.round(ahead)
-    if (Math.abs(shift - shiftMs) < skewMs) return
-    shiftMs = shift
-    yield* Effect.logWarning(`This machine's clock is ${-shift} ms ahead of the database's, which counts`)
+    // An answer that took long says less: it may have been given at any moment in between.
+    const doubtMs = skewMs + (after - before) / 2
+    if (Math.abs(ahead - shiftMs) < doubtMs) return
+    shiftMs = Math.abs(ahead) < doubtMs ? 0 : Math.round(ahead)
+    yield* Effect.logWarning(`This machine's clock is ${-shiftMs} ms ahead of the database's, which counts`)
   }).pipe(Effect.catch((error) => Effect.logWarning("The database's clock could not be looked at", error)))
   yield* compare
   yield* Effect.forkScoped(Effect.repeat(compare, Schedule.spaced(Limits.clockCompare)))
