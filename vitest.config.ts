@@ -10,6 +10,19 @@ export default defineConfig({
     // More than there are cores on a small machine: tests of processes mostly wait for them.
     maxWorkers: 4,
     testTimeout: 30_000,
-    hookTimeout: 60_000
+    hookTimeout: 60_000,
+    // `npm run coverage`: what a failure means and what is done about it has to be tried, line by line.
+    coverage: {
+      provider: "v8",
+      include: [
+        "src/domain/errors/**",
+        "src/domain/failures/**",
+        "src/domain/policies/**",
+        "src/steps/**",
+        "src/layers/classifiers/**"
+      ],
+      reporter: ["text", "text-summary"],
+      thresholds: { lines: 95, branches: 95 }
+    }
   }
 })

@@ -116,7 +116,14 @@ export const run = Effect.fnUntraced(
         )
       )
       yield* Effect.sleep(outage)
-      const spooled = (yield* spool.peek()).length
+      // A store call is tried for a while before it is given up: on a slow machine for longer than a short outage.
+      const spooled = yield* Effect.repeat(
+        Effect.map(spool.peek(), ({ length }) => length),
+        {
+          schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "60 seconds" })),
+          until: (waiting) => waiting > 0
+        }
+      )
       yield* proxy.up
       yield* manager.down(false)
       const returned = yield* Clock.currentTimeMillis
