@@ -22,6 +22,7 @@ export default defineConfig({
         "src/layers/classifiers/**"
       ],
       reporter: ["text", "text-summary"],
+      reportOnFailure: true,
       thresholds: { lines: 95, branches: 95 }
     }
   }

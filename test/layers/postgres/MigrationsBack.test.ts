@@ -229,7 +229,7 @@ describe("the way back", () => {
       const unassigned = WorkOrderId.make("11111111-0000-4000-8000-000000000001")
       yield* set(ProjectId.make("old-unassigned"), "on")
       const waits = Effect.gen(function* () {
-        yield* sql`select moose.claim_execution(${`${unassigned}/1`}, 'r')`
+        yield* sql`select moose.claim_execution(${`${unassigned}/1`}, 'r', 1)`
         yield* sql`select moose.apply_facts(${unassigned}, 1, '[{"_tag": "StatusMoved", "to": "waiting", "disposition": null}]')`
         yield* sql`update moose.executions set state = 'suspended', owner = null where work_order = ${unassigned}`
       })
