@@ -2,6 +2,7 @@ import { Clock, Duration, Effect, Option, Random, Schema } from "effect"
 import { type Dependency, blamed } from "../domain/Dependency.ts"
 import type { AnyReason } from "../domain/errors/Failure.ts"
 import { Reason } from "../domain/errors/PipelineError.ts"
+import type { Fact } from "../domain/Fact.ts"
 import { jitter } from "../domain/policies/Retry.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 import * as Failures from "./Failures.ts"
@@ -79,9 +80,12 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
           )
           allowance.spend(meaning)
           const decision = `retry in ${(Duration.toMillis(wait) / 1000).toFixed(1)} s`
-          yield* journal
-            .commit({ ...at, facts: [{ _tag: "AttemptFailed", step: name, failure, decision }] })
-            .pipe(Effect.catch((error) => Effect.logError("A failed attempt could not be recorded", error)))
+          const facts: ReadonlyArray<Fact> = [{ _tag: "AttemptFailed", step: name, failure, decision }]
+          yield* journal.commit({ ...at, facts }).pipe(
+            // Then with the step's result, when the store is back.
+            Effect.catch(() => journal.append({ ...at, facts })),
+            Effect.catch((error) => Effect.logError("A failed attempt could not be recorded", error))
+          )
           yield* Effect.sleep(wait)
           return yield* go(number + 1)
         })
