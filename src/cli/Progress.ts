@@ -39,6 +39,8 @@ const lineOf = (event: TimelineEvent): string | undefined => {
     case "StepFailed":
       return `  ${mark.StepFailed} ${step} ${seconds(event.ms ?? 0)}  ${message}`
     case "AttemptFailed":
+      // The wait has a line of its own, with its end.
+      if (event.message.endsWith(" (wait)")) return undefined
       return `  ↻ ${step} ${" ".repeat(seconds(0).length)}  ${event.message}`
     case "Escalated":
     case "Paused":

@@ -116,9 +116,12 @@ const stopped = (step: string, why: string): Fact => ({
   data: null
 })
 
-export const surround =
-  <In, Out extends Schema.Constraint, Err extends StepError, R>(placed: Placed<In, Out, Err, R>) =>
-  (at: At, input: In, following?: string) => {
+export const surround = <In, Out extends Schema.Constraint, Err extends StepError, R>(
+  placed: Placed<In, Out, Err, R>
+) => {
+  // Once for all rounds: what is made of a schema is kept with it.
+  const success = Schema.Union([Parked, Asked, placed.output])
+  return (at: At, input: In, following?: string) => {
     const { name, status } = placed
     const limit = Limits.step[status]
     type Why = Err["Type"]["reason"] | AnyStep
@@ -164,18 +167,15 @@ export const surround =
         const failed = Effect.fnUntraced(function* (reason: Why, context?: StepContext["Service"]) {
           const failure = yield* describe(reason, context)
           const exhausted = context?.allowance.exhausted()
-          // An order that could not even be read is escalated by its compensation, which can.
-          const escalated: ReadonlyArray<Fact> =
-            context === undefined
-              ? []
-              : [{ _tag: "Escalated", ...escalationOf(failure, reason, context.order) }]
+          // An order that could not even be read is recorded and escalated by its compensation, which can.
+          if (context === undefined) return yield* Effect.fail(placed.fail({ reason, failure }))
           const facts: ReadonlyArray<Fact> = [
             // A wait has no legal way to a failure but through its step.
             ...(waits > 0 ? [resumed] : []),
             ...(exhausted === undefined ? [] : [stopped(name, exhausted)]),
             { _tag: "StepFailed", step: name, ms: yield* elapsed, failure },
             { _tag: "StatusMoved", to: afterStep[status].failed, disposition: "rollback_pending" },
-            ...escalated
+            { _tag: "Escalated", ...escalationOf(failure, reason, context.order) }
           ]
           // The error is journaled with the result even where its facts cannot be; compensation tries them again.
           yield* journal
@@ -184,12 +184,17 @@ export const surround =
           return yield* Effect.fail(placed.fail({ reason, failure }))
         })
 
-        const wait = (parked: Parked) => {
+        /** `failure` is what the order itself met; one that was only told of it met nothing. */
+        const wait = (parked: Parked, failure?: Failure) => {
           const { step, dependency, tag, cause, resumeAt, incident, message } = parked
+          const decided: Fact =
+            failure === undefined
+              ? { _tag: "Decided", step, choice: "wait", reason: cause, data: { dependency, tag } }
+              : { _tag: "AttemptFailed", step, failure, decision: "wait" }
           const facts: ReadonlyArray<Fact> = [
             { _tag: "StatusMoved", to: "waiting", disposition: null },
             { _tag: "Parked", step, dependency, tag, message, cause, resumeAt, incident },
-            { _tag: "Decided", step, choice: "wait", reason: cause, data: { dependency, tag } }
+            decided
           ]
           return journal.append({ ...at, facts }).pipe(Effect.as(parked), Effect.catch(failed))
         }
@@ -229,7 +234,8 @@ export const surround =
         const loaded = yield* Effect.result(answered("read the order", load(at)))
         if (Result.isFailure(loaded)) {
           const parked = yield* parkingUnread(name, rules, loaded.failure, waits)
-          return yield* Option.isSome(parked) ? wait(parked.value) : failed(loaded.failure)
+          if (Option.isNone(parked)) return yield* failed(loaded.failure)
+          return yield* wait(parked.value, yield* describe(loaded.failure, undefined))
         }
         const { paused, ...found } = loaded.success
         if (paused) return yield* wait(yield* parkingPaused(name, at.workOrderId))
@@ -248,7 +254,7 @@ export const surround =
             Effect.gen(function* () {
               if (isDependencyDown(reason)) return yield* wait(yield* parkingBehind(name, reason))
               const parked = yield* parking(reason, ownWaits, placed.provider?.(input))
-              if (Option.isSome(parked)) return yield* wait(parked.value)
+              if (Option.isSome(parked)) return yield* wait(parked.value, yield* describe(reason, context))
               const asks = rules.recoveryOf(reason).actions.includes("ask")
               return yield* asks ? ask(reason, context) : failed(reason, context)
             })
@@ -259,7 +265,6 @@ export const surround =
       Effect.annotateLogs({ workOrder: at.workOrderId, run: at.run, step: name })
     )
 
-    const success = Schema.Union([Parked, Asked, placed.output])
     const activity = (waits: number, ownWaits: number) =>
       Activity.make<Effect.Services<ReturnType<typeof round>>, typeof success, Err>({
         name,
@@ -290,3 +295,4 @@ export const surround =
       }
     })
   }
+}
