@@ -1,10 +1,12 @@
 import { Duration, Effect, Exit, type Schema } from "effect"
+import type { Reason } from "../domain/errors/PipelineError.ts"
 import { type StoreConflict, type StoreUnavailable, TimedOut } from "../domain/errors/Reasons.ts"
 import type { Fact } from "../domain/Fact.ts"
 import type { ResourceKind, ResourceName } from "../domain/Resource.ts"
 import { Resources } from "../services/Resources.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 import { bounded } from "./Bounded.ts"
+import { goesOn } from "./GoingOn.ts"
 import { StepContext, record } from "./StepContext.ts"
 
 const IntendedTypeId = "~moose/steps/Acquire/Intended"
@@ -45,7 +47,7 @@ export const kept = <A, E, R>(
  * or interrupted `acquire` may have left half of it; it must not mind finding nothing, and answers true once
  * the thing is really gone. A thing that could not be removed keeps its row, for the reconciler.
  */
-export const scoped = <A, E, R, E2, R2>(
+export const scoped = <A, E, R, E2 extends Reason, R2>(
   resource: Intended,
   options: {
     readonly acquire: Effect.Effect<A, E, R>
@@ -67,7 +69,9 @@ export const scoped = <A, E, R, E2, R2>(
           const write = Exit.hasInterrupts(exit) ? journal.commit : journal.append
           return write({ ...at, facts: [released] })
         }),
-        Effect.catch((error) => Effect.logError(`${kind} ${name} could not be released`, error))
+        Effect.tapError((error) => Effect.logError(`${kind} ${name} could not be released`, error)),
+        // What is left is the order's until somebody looks; the step itself goes on.
+        Effect.catch((error) => Effect.ignore(goesOn(error, `${kind} ${name} is left to the reconciler`)))
       )
     )
     return yield* options.acquire

@@ -1,4 +1,4 @@
-import { Clock, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import { providerOf } from "../domain/Dependency.ts"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { MalformedProposal, OutputTruncated, Refused } from "../domain/errors/GenerationError.ts"
@@ -9,26 +9,11 @@ import type { ModelChoice } from "../domain/Route.ts"
 import type { SpendRule } from "../domain/Spending.ts"
 import type { ModelReply } from "../services/Proposer.ts"
 import type { Snapshot } from "../services/Workspace.ts"
-import * as Failures from "./Failures.ts"
+import { goesOn, mayGoOn } from "./GoingOn.ts"
 import { paidCall } from "./PaidCall.ts"
 import * as Prompt from "./Prompt.ts"
 import { retrying } from "./Retrying.ts"
-import { StepContext, record } from "./StepContext.ts"
-
-/** Has the order anything left to go on with after this? */
-export const mayGoOn = Effect.fnUntraced(function* (reason: Reason) {
-  const { rules, allowance } = yield* StepContext
-  return allowance.allows(rules.meaningOf(reason), yield* Clock.currentTimeMillis)
-})
-
-/** Writes down that something failed and what is done about it, with the step's result. */
-export const goesOn = Effect.fnUntraced(function* (reason: Reason, decision: string) {
-  const { at, step, name, attempt, rules, allowance } = yield* StepContext
-  const meaning = rules.meaningOf(reason)
-  const failure = yield* Failures.describe({ at, step, attempt }, reason, meaning)
-  allowance.spend(meaning)
-  yield* record({ _tag: "AttemptFailed", step: name, failure, decision })
-})
+import { StepContext } from "./StepContext.ts"
 
 const read = Effect.fnUntraced(function* (reply: ModelReply, { model, maxOutputTokens }: ModelChoice) {
   if (reply.finish === "length") return yield* new OutputTruncated({ model, maxOutputTokens })

@@ -7,12 +7,12 @@ import {
   ledgerReasons,
   storeReasons
 } from "../domain/errors/Reasons.ts"
-import { meaningOf } from "../domain/policies/Meaning.ts"
 import * as Prices from "../domain/policies/Prices.ts"
 import type { ModelChoice } from "../domain/Route.ts"
 import type { SpendRule } from "../domain/Spending.ts"
 import { ModelReply, Proposer, ProposerContract } from "../services/Proposer.ts"
 import * as Failures from "./Failures.ts"
+import { goesOn } from "./GoingOn.ts"
 import { StepContext } from "./StepContext.ts"
 import { withReservation } from "./WithReservation.ts"
 
@@ -39,7 +39,7 @@ export const paidCall = (
     ]),
     interruptRetryPolicy: Schedule.recurs(0),
     execute: Effect.gen(function* () {
-      const { at } = yield* StepContext
+      const { at, rules } = yield* StepContext
       const proposer = yield* Proposer
       const reply = yield* proposer.ask({ model, ...request }).pipe(
         withReservation({
@@ -50,7 +50,8 @@ export const paidCall = (
           rule,
           amount: Prices.worstCase(model, request.system + request.prompt),
           bill: ({ usage }) => ({ amount: Prices.costOf(model, usage), usage }),
-          surelyUnspent: (reason) => meaningOf(reason).sideEffect === "none"
+          surelyUnspent: (reason) => rules.meaningOf(reason).sideEffect === "none",
+          unclosed: (reason) => goesOn(reason, "left open until its lease ends, and then presumed spent")
         })
       )
       // Postgres keeps neither NUL characters nor halves of surrogate pairs.

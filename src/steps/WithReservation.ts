@@ -1,7 +1,7 @@
 import { Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import {
-  type LedgerConflict,
+  LedgerConflict,
   LedgerUnavailable,
   type StoreConflict,
   type StoreUnavailable
@@ -15,7 +15,7 @@ import { bounded } from "./Bounded.ts"
 import type { At } from "./StepContext.ts"
 
 /** One paid call before it is made. */
-export interface Estimate<Reply, Failure> {
+export interface Estimate<Reply, Failure, R> {
   readonly at: At
   /** Names the call within the run. */
   readonly call: string
@@ -28,6 +28,17 @@ export interface Estimate<Reply, Failure> {
   readonly bill: (reply: Reply) => { readonly amount: Usd; readonly usage: Usage }
   /** Did a call that failed like this surely cost nothing? */
   readonly surelyUnspent: (failure: Failure) => boolean
+  /** Hears of a reservation that could not be closed, and is left to the sweep. */
+  readonly unclosed: (reason: LedgerUnavailable | LedgerConflict) => Effect.Effect<void, StoreReason, R>
+}
+
+type StoreReason = StoreUnavailable | StoreConflict
+
+/** A bug in the ledger must not hide how the call itself ended. */
+const broken = (operation: string) => (defect: unknown) => {
+  const excerpt = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
+  const evidence = Evidence.make({ operation, excerpt, cause: defect })
+  return Effect.fail(new LedgerConflict({ problem: "answer", evidence }))
 }
 
 const silent = (operation: string) => (limit: Duration.Duration) => {
@@ -44,7 +55,8 @@ const patiently = <A, R>(close: Effect.Effect<A, LedgerUnavailable | LedgerConfl
       ),
       while: ({ _tag }) => _tag === "LedgerUnavailable"
     }),
-    (closed) => bounded(closed, silent("close a reservation"))
+    (closed) => bounded(closed, silent("close a reservation")),
+    Effect.catchDefect(broken("close a reservation"))
   )
 
 /** Keeps the reservation while the call is under way. If that fails, somebody may presume it; the bill still counts. */
@@ -69,25 +81,26 @@ const renewing = (reservation: Reservation) =>
  * is asked when the worst case does not fit.
  */
 export const withReservation =
-  <Reply, Failure>(estimate: Estimate<Reply, Failure>) =>
+  <Reply, Failure, R2>(estimate: Estimate<Reply, Failure, R2>) =>
   <R>(call: Effect.Effect<Reply, Failure, R>) =>
     Effect.gen(function* () {
       const budget = yield* Budget
       const journal = yield* StepJournal
-      const { at, bill, surelyUnspent, call: name, category, model, rule, amount } = estimate
+      const { at, bill, surelyUnspent, unclosed, call: name, category, model, rule, amount } = estimate
       let begun = false
 
       const close = (
         reservation: Reservation,
         exit: Exit.Exit<Reply, Failure>
-      ): Effect.Effect<void, LedgerUnavailable | LedgerConflict | StoreUnavailable | StoreConflict> => {
+      ): Effect.Effect<void, StoreReason, R2> => {
         if (Exit.isSuccess(exit)) {
           const fact = { _tag: "CostSettled", reservation: reservation.id, ...bill(exit.value) } as const
           return journal.append({ ...at, facts: [fact] })
         }
         const failure = Exit.findErrorOption(exit)
         const unspent = !begun || (Option.isSome(failure) && surelyUnspent(failure.value))
-        return patiently(unspent ? budget.cancel(reservation) : budget.presume(reservation))
+        const closed = unspent ? budget.cancel(reservation) : budget.presume(reservation)
+        return Effect.catch(patiently(closed), unclosed)
       }
 
       return yield* Effect.acquireUseRelease(
