@@ -178,8 +178,9 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     SecretBlocked: director,
     PermissionDenied: human,
     NothingToMerge: director,
-    PullRequestExists: again,
-    PullRequestUnverified: again,
+    // Looked for already: one that is there and is not ours, or that does not show what was pushed.
+    PullRequestExists: human,
+    PullRequestUnverified: human,
     ForgeFailed: againThenWait
   },
   tracking: {
