@@ -1,4 +1,4 @@
-import { DateTime, Effect, Layer } from "effect"
+import { Clock, DateTime, Effect, Layer } from "effect"
 import { ProjectId, Run, WorkOrderId } from "../domain/Ids.ts"
 import { Project } from "../domain/Project.ts"
 import { Usd } from "../domain/Usd.ts"
@@ -67,11 +67,11 @@ export const make = () => {
     ),
     /** The durable engine's behaviour, over this store. */
     engine: MemoryEngine.layer(state),
-    /** Stores a project and an order of it, as `submit` would. */
-    submit: (submitted: WorkOrder = order, its: Project = project) =>
-      Effect.map(DateTime.now, (now) => {
-        state.projects.set(its.id, its)
-        return state.add(submitted, DateTime.toEpochMillis(now))
+    /** Stores the project and the order, as if it had been submitted at `submittedAt` (milliseconds since 1970), or now. */
+    submit: (submittedAt?: number) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        state.projects.set(project.id, project)
+        return state.add(order, submittedAt ?? now)
       })
   }
 }

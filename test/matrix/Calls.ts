@@ -113,7 +113,7 @@ const heldBy = ({ state }: Doubles.Doubles): string =>
       ledger: state.ledger,
       escalations: state.escalations
     },
-    (key, value) => (/At$|Since$|Deadline$/.test(key) ? typeof value : value)
+    (key, value) => (/At$|Since$|From$|Deadline$/.test(key) ? typeof value : value)
   )
 
 /** A command or a route handler: the failure comes out as it is, and the same call again is harmless. */

@@ -16,8 +16,8 @@ import { type DriverName, methods } from "./Methods.ts"
 export const modes = ["once", "forever", "lost", "hangs", "dies", "interrupted"] as const
 export type Mode = (typeof modes)[number]
 
-/** Longer than the 24 hours of an order. */
-const forever = "26 hours"
+/** Longer than an order has left, in every driver. */
+export const forever = "6 hours"
 
 /** What any method can fail with. */
 export const AnyReason = Schema.Union([
@@ -40,6 +40,32 @@ const at = (reason: AnyReason, operation: string): AnyReason => {
   if ("evidence" in json) return decode({ ...json, evidence: { ...json.evidence, operation } })
   return "operation" in json ? decode({ ...json, operation }) : reason
 }
+
+/** Reasons that are repeated only where a classifier knows the evidence, and says that it passes. */
+const recognisable: ReadonlyArray<string> = ["GitFailed", "EditorCrashed", "PushRejected", "ForgeFailed"]
+
+/** As if a classifier had known it: what it says then holds instead of the reason's own row. */
+export const recognised = {
+  tag: "RemoteServerError",
+  category: "transient",
+  blame: "provider",
+  severity: "medium",
+  retryable: true,
+  sideEffect: "none",
+  hint: "A fault of the other side; it usually passes by itself."
+} as const
+
+const variantsOf = (reason: AnyReason): ReadonlyArray<AnyReason> => {
+  const json = encode(reason)
+  if (!recognisable.includes(reason._tag) || !("evidence" in json)) return [reason]
+  return [reason, decode({ ...json, evidence: { ...json.evidence, condition: recognised } })]
+}
+
+const isRecognised = (reason: AnyReason | null): boolean =>
+  reason !== null && "evidence" in reason && reason.evidence.condition !== undefined
+
+/** "GitFailed", or "GitFailed+" where a classifier knew it. */
+export const labelOf = (reason: AnyReason): string => `${reason._tag}${isRecognised(reason) ? "+" : ""}`
 
 /** The defect of `dies`. */
 export const bug = new TypeError("patch.hunks is not iterable")
@@ -86,7 +112,7 @@ const caseOf = (
     driver: methods[method].driver,
     mode,
     reason,
-    name: `${method} ${mode} ${reason?._tag ?? "-"}`,
+    name: `${method} ${mode} ${reason === null ? "-" : labelOf(reason)}`,
     fault: subject.inject(short, whatOf(mode, reason), when),
     watch: (called) => subject.watch((it) => (it === short ? called() : undefined))
   }
@@ -100,10 +126,10 @@ export const cases: ReadonlyArray<Case> = Object.values(subjects).flatMap((subje
     const method = `${subject.name}.${short}`
     if (!isMethod(method)) throw new Error(`${method} has no driver in Methods.ts`)
     const { operation } = methods[method]
-    const reasons = subject.reasonsOf(short).map((tag) => {
+    const reasons = subject.reasonsOf(short).flatMap((tag) => {
       const sample = known[tag]
       if (sample === undefined) throw new Error(`${method} can fail with ${tag}, of which there is no sample`)
-      return at(sample, operation)
+      return variantsOf(at(sample, operation))
     })
     return modes.flatMap((mode) => {
       const each = mode === "once" || mode === "forever" || mode === "lost"

@@ -1,6 +1,6 @@
 import type { Failure } from "../../src/domain/errors/Failure.ts"
 import type { ErrorEvent } from "../../src/testing/memory/State.ts"
-import { type AnyReason, bug } from "./Case.ts"
+import { type AnyReason, bug, labelOf, recognised } from "./Case.ts"
 import { methods } from "./Methods.ts"
 import type { Met } from "./Observed.ts"
 import { type Told, told } from "./Reasons.ts"
@@ -59,7 +59,9 @@ export const wrongIn = (event: ErrorEvent, met: Met): ReadonlyArray<string> => {
   const unknowable = "unknown" in failure.state
   const stateFails = met.method === "WorkOrders.state"
   const wrong = [
-    ...meaningIs(failure, row),
+    ...(failure.hint === recognised.hint
+      ? meaningIs(failure, { ...row, ...recognised })
+      : meaningIs(failure, row)),
     ...says("work order", failure.workOrderId, event.workOrderId),
     ...says("run", failure.run, event.run),
     ...says("step", failure.step, event.step),
@@ -70,7 +72,14 @@ export const wrongIn = (event: ErrorEvent, met: Met): ReadonlyArray<string> => {
     ...(failure.tag !== "ModelsExhausted" && failure.causes.length > 0 ? ["it has causes"] : []),
     ...(failure.tag === "UnexpectedDefect" && met.mode === "dies" ? isTheBug(failure) : []),
     ...(failure.tag === met.reason?._tag && failure.operation === methods[met.method].operation
-      ? isWhatWasMet(event, met.reason, met, row)
+      ? [
+          ...isWhatWasMet(event, met.reason, met, row),
+          ...says(
+            "known to a classifier",
+            failure.hint === recognised.hint,
+            labelOf(met.reason).endsWith("+")
+          )
+        ]
       : [])
   ]
   return wrong.map((text) => `${event.step} ${failure.tag}: ${text}`)

@@ -2,6 +2,7 @@ import { Effect, Exit, Layer, Option, Random, References } from "effect"
 import { ProviderUnavailable } from "../../src/domain/errors/GenerationError.ts"
 import { RateLimited } from "../../src/domain/errors/Reasons.ts"
 import { Policies, type PolicyTables } from "../../src/domain/policies/Policies.ts"
+import type { ResourceKind } from "../../src/domain/Resource.ts"
 import { isSettled } from "../../src/domain/Status.ts"
 import * as ReservationSweep from "../../src/operations/ReservationSweep.ts"
 import * as pipeline from "../../src/pipeline.ts"
@@ -43,8 +44,10 @@ const script = (driver: DriverName): Layer.Layer<never, never, Proposer> => {
 }
 
 /** How far a case's clock goes: past the order's deadline, past the end of the fault, and what follows of it. */
-const until = "34 hours"
-/** Four hours before the budget of the sample resets. */
+const until = "12 hours"
+/** An order that has waited most of its day already: it has four hours and a half left, */
+const submitted = Date.parse("2026-02-28T00:30:00Z")
+/** and the budget of the sample resets half an hour before that. */
 const from = Date.parse("2026-02-28T20:00:00Z")
 
 /** What is done about it, without what differs from run to run. */
@@ -61,6 +64,15 @@ const decisionOf = ({ decision, failure }: ErrorEvent, met: string | undefined):
 
 const dashed = (parts: ReadonlyArray<string>) => (parts.length === 0 ? "-" : parts.join(", "))
 
+/** What really is there of what an order can hold. */
+const isThere = ({ outside }: Doubles.Doubles): Readonly<Record<ResourceKind, boolean>> => ({
+  worktree: outside.worktrees.size > 0,
+  instruction_file: outside.instructions.size > 0,
+  branch: outside.branches.size > 0,
+  remote_branch: outside.remote.size > 1,
+  pull_request: outside.pullRequests.length > 0
+})
+
 /** What has to hold however an order ends. */
 const broken = (doubles: Doubles.Doubles): ReadonlyArray<string> => {
   const { state, outside } = doubles
@@ -69,20 +81,11 @@ const broken = (doubles: Doubles.Doubles): ReadonlyArray<string> => {
   const found: Array<string> = []
   const live = state.resources.filter(({ state: it }) => it !== "released")
   const has = (kind: string) => live.some((it) => it.kind === kind)
-  const made: ReadonlyArray<readonly [string, boolean]> = [
-    ["worktree", outside.worktrees.size > 0],
-    ["instruction_file", outside.instructions.size > 0],
-    ["branch", outside.branches.size > 0],
-    ["remote_branch", outside.remote.size > 1],
-    ["pull_request", outside.pullRequests.length > 0]
-  ]
-  for (const [kind, there] of made) {
+  for (const [kind, there] of Object.entries(isThere(doubles))) {
     if (there && !has(kind)) found.push(`${kind} is there, and no row says so`)
   }
   for (const { kind, state: it, reason } of live) {
     if (it === "preserved" && reason === null) found.push(`${kind} is kept for no reason`)
-    const there = made.find(([name]) => name === kind)?.[1] === true
-    if (isSettled(row.status) && it === "preserved" && !there) found.push(`${kind} is kept and not there`)
   }
   if (outside.pullRequests.length > 1) found.push(`${outside.pullRequests.length} pull requests`)
   if (row.status === "completed" && (row.pullRequest === null || state.outcomes.length !== 1)) {
@@ -118,7 +121,7 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
   >
   const cancel = Effect.sync(() => state.engine?.interrupt(Doubles.at.workOrderId, Doubles.at.run))
   let left = 0
-  const order = Effect.andThen(doubles.submit(), pipeline.run(Doubles.at)).pipe(
+  const order = Effect.andThen(doubles.submit(submitted), pipeline.run(Doubles.at)).pipe(
     Effect.provide(
       pipeline.layer.pipe(
         Layer.provideMerge(faulty),

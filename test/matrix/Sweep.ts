@@ -8,7 +8,7 @@ import * as Simulation from "../../src/testing/Simulation.ts"
 import type { Case } from "./Case.ts"
 import { type Observed, counted } from "./Observed.ts"
 
-/** A process reserved and is gone; the sweep of another one runs for five minutes, and for five after a day. */
+/** A process reserved and is gone; the sweep of another one runs for five minutes, and for seven hours more. */
 export const drive = (it: Case): Observed => {
   const doubles = Doubles.make()
   const { state } = doubles
@@ -27,17 +27,19 @@ export const drive = (it: Case): Observed => {
     yield* budget.reserve({ ...Doubles.at, ...call, rule: "first", amount: Usd.make(1000) })
     yield* Effect.sleep("5 minutes")
     early = states()
-    yield* Effect.sleep("26 hours")
+    yield* Effect.sleep("7 hours")
   }).pipe(
     Effect.provide(Layer.provideMerge(ReservationSweep.layer, faulty)),
     Effect.provideService(References.MinimumLogLevel, "None")
   )
-  Simulation.run(all, { until: "27 hours" })
-  const every = Math.floor(Duration.toMillis("26 hours") / Duration.toMillis(Limits.reservationSweep))
+  Simulation.run(all, { until: "8 hours" })
+  const every = Math.floor(Duration.toMillis("7 hours") / Duration.toMillis(Limits.reservationSweep)) - 30
   const columns = [
     `after five minutes ${early}`,
-    `after a day ${states()}`,
-    calls >= every ? "swept all the time" : `the sweep ended after ${calls} ${calls === 1 ? "call" : "calls"}`
+    `after seven hours ${states()}`,
+    calls >= every
+      ? "then swept all the time"
+      : `the sweep ended after ${calls} ${calls === 1 ? "call" : "calls"}`
   ]
   return { columns, broken: [] }
 }

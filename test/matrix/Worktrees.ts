@@ -73,7 +73,7 @@ export const drive = (it: Case): Observed => {
   const all = Effect.gen(function* () {
     const once = yield* everything
     const first = yield* once(it.reason?._tag)
-    if (it.mode === "forever") yield* Effect.sleep("26 hours")
+    if (it.mode === "forever") yield* Effect.sleep("7 hours")
     const again = yield* once(it.reason?._tag)
     columns = [said(first), `then ${said(again)}`]
   }).pipe(
@@ -86,6 +86,6 @@ export const drive = (it: Case): Observed => {
     ),
     Effect.provideService(References.MinimumLogLevel, "None")
   )
-  Simulation.run(all, { until: "30 hours" })
+  Simulation.run(all, { until: "9 hours" })
   return { columns, broken: [] }
 }

@@ -1,10 +1,98 @@
-import { cases } from "./Case.ts"
+import { availableParallelism } from "node:os"
+import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads"
+import { Schema } from "effect"
+import { type Case, cases } from "./Case.ts"
 import { drive } from "./Drive.ts"
-const only = process.argv[2] ?? ""
-for (const it of cases) {
-  if (!it.name.includes(only)) continue
-  const t = Date.now()
-  const o = drive(it)
-  console.log(`${it.name} | ${o.columns.join(" | ")}   [${Date.now() - t} ms]`)
-  for (const b of o.broken) console.log("      BROKEN " + it.name + ": " + b)
+import * as Expectations from "./Expectations.ts"
+import { mutate } from "./Mutate.ts"
+
+/*
+ * npm run test:matrix                  every case against expectations.txt
+ * npm run test:matrix -- Workspace.    the cases whose names contain it
+ * npm run test:matrix -- --draft       what expectations.txt would say, to be read before it is believed
+ * npm run test:matrix -- --mutate      turns each row of the policies, and counts which turns are noticed
+ */
+
+/* eslint-disable no-console -- a command. */
+
+const options = process.argv.slice(2)
+const filter = options.find((it) => !it.startsWith("--")) ?? ""
+const chosen = cases.filter(({ name }) => name.includes(filter))
+
+const Share = Schema.Struct({ index: Schema.Int, of: Schema.Int })
+const Answer = Schema.Array(
+  Schema.Struct({
+    name: Schema.String,
+    observed: Schema.Struct({
+      columns: Schema.Array(Schema.String),
+      broken: Schema.Array(Schema.String)
+    })
+  })
+)
+
+/** A share of the cases, every n-th, so that the long ones are spread. */
+const runShare = ({ index, of }: typeof Share.Type): typeof Answer.Type =>
+  chosen.filter((_, place) => place % of === index).map((it) => ({ name: it.name, observed: drive(it) }))
+
+const runAll = async () => {
+  const of = Math.min(availableParallelism(), chosen.length)
+  const answers = await Promise.all(
+    Array.from(
+      { length: of },
+      (_, index) =>
+        new Promise<typeof Answer.Type>((resolve, reject) => {
+          const worker = new Worker(new URL(import.meta.url), { argv: options, workerData: { index, of } })
+          worker.on("message", (answer) => resolve(Schema.decodeUnknownSync(Answer)(answer)))
+          worker.on("error", reject)
+        })
+    )
+  )
+  const byName = new Map(answers.flat().map(({ name, observed }) => [name, observed]))
+  return chosen.flatMap((it) => {
+    const observed = byName.get(it.name)
+    return observed === undefined ? [] : [{ it, observed }]
+  })
+}
+
+const report = async () => {
+  const started = performance.now()
+  const all = await runAll()
+  if (options.includes("--draft")) {
+    console.log(Expectations.draft(all))
+    for (const { it, observed } of all)
+      for (const text of observed.broken) console.error(`${it.name}: ${text}`)
+    return
+  }
+  const expected = Expectations.read()
+  let failed = 0
+  for (const { it, observed } of all) {
+    const wanted = expected.get(it.name)
+    const found = Expectations.textOf(observed)
+    const wrong = [
+      ...observed.broken,
+      ...(wanted === found
+        ? []
+        : [`expected ${wanted ?? "by nobody: expectations.txt has no line"}`, `   found ${found}`])
+    ]
+    if (wrong.length === 0) continue
+    failed++
+    console.log(`${it.name}\n${wrong.map((text) => `  ${text}`).join("\n")}`)
+  }
+  const names = new Set(cases.map(({ name }: Case) => name))
+  for (const name of expected.keys()) {
+    if (names.has(name)) continue
+    failed++
+    console.log(`${name}\n  is expected, and there is no such case`)
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(0)
+  console.log(`${all.length} cases, ${failed} failed (${seconds} s)`)
+  console.log(`${all.length - Math.min(failed, all.length)} passed, ${failed} failed`)
+  process.exitCode = failed === 0 && all.length > 0 ? 0 : 1
+}
+
+if (isMainThread) {
+  if (options.includes("--mutate")) mutate(filter)
+  else await report()
+} else {
+  parentPort?.postMessage(runShare(Schema.decodeUnknownSync(Share)(workerData)))
 }

@@ -1,0 +1,1 @@
+export const mutate = (_filter: string): void => undefined
