@@ -4,7 +4,7 @@ import type { Fact } from "../domain/Fact.ts"
 import { TimedOut } from "../domain/errors/Reasons.ts"
 import { escalationOf } from "../domain/policies/Options.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
-import { rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
+import { recoveryOf, rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
 import type { Project } from "../domain/Project.ts"
 import type { PullRequest } from "../domain/PullRequest.ts"
 import type { Resource } from "../domain/Resource.ts"
@@ -109,13 +109,15 @@ const outOfWait = ({ status }: WorkOrderView, step: StepName): ReadonlyArray<Fac
     ? [{ _tag: "StatusMoved", to: step, disposition: null }]
     : []
 
+const failed = ({ tag, message }: Failure) => ({ _tag: tag, message })
+
 /** The record of a failure whose step could not write it. */
 const unrecorded = (view: WorkOrderView, failure: Failure): ReadonlyArray<Fact> => [
   ...outOfWait(view, failure.step),
   { _tag: "StepFailed", step: failure.step, ms: 0, failure },
   {
     _tag: "Escalated",
-    ...escalationOf(failure, { _tag: failure.tag, message: failure.message }, view.order)
+    ...escalationOf(failure, failed(failure), view.order, recoveryOf(failure.step, failed(failure)).decides)
   }
 ]
 

@@ -10,7 +10,7 @@ import type { At } from "./StepContext.ts"
 import { AnyStep, type Definition, type Placed, type StepError, surround } from "./Surround.ts"
 
 const isReason = Schema.is(Reason)
-const unexpected = ({ message }: AnyReason) => meaningOf(Failures.fromDefect("policies", message))
+const unexpected = ({ message }: AnyReason) => Failures.fromDefect("policies", message)
 
 /** A step in its place in the pipeline. `following` names the added step that comes next under its status. */
 export interface Step<In, Out, E, R> {
@@ -22,7 +22,7 @@ export interface Step<In, Out, E, R> {
 export const rulesOf = (status: StepName, tables: PolicyTables): Rules => ({
   recoveryOf: (reason) => tables.recoveryOf(status, reason),
   // Nothing else can reach it: what the step ends in is in its error's union.
-  meaningOf: (reason) => (isReason(reason) ? meaningOf(reason) : unexpected(reason)),
+  meaningOf: (reason) => (tables.meaningOf ?? meaningOf)(isReason(reason) ? reason : unexpected(reason)),
   retry: tables.retry[status]
 })
 

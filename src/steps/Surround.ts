@@ -175,7 +175,10 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
             ...(exhausted === undefined ? [] : [stopped(name, exhausted)]),
             { _tag: "StepFailed", step: name, ms: yield* elapsed, failure },
             { _tag: "StatusMoved", to: afterStep[status].failed, disposition: "rollback_pending" },
-            { _tag: "Escalated", ...escalationOf(failure, reason, context.order) }
+            {
+              _tag: "Escalated",
+              ...escalationOf(failure, reason, context.order, rules.recoveryOf(reason).decides)
+            }
           ]
           // The error is journaled with the result even where its facts cannot be; compensation tries them again.
           yield* journal
@@ -207,7 +210,10 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
           const facts: ReadonlyArray<Fact> = [
             { _tag: "AttemptFailed", step: name, failure, decision },
             { _tag: "StatusMoved", to: "needs_review", disposition: null },
-            { _tag: "Escalated", ...escalationOf(failure, reason, context.order, question) }
+            {
+              _tag: "Escalated",
+              ...escalationOf(failure, reason, context.order, rules.recoveryOf(reason).decides, question)
+            }
           ]
           return yield* journal.append({ ...at, facts }).pipe(
             Effect.as(Asked.make({ question })),

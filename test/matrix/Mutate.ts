@@ -1,1 +1,150 @@
-export const mutate = (_filter: string): void => undefined
+import { Duration, Schema } from "effect"
+import { Category, type Meaning, SideEffect } from "../../src/domain/errors/Failure.ts"
+import { Limits } from "../../src/domain/policies/Limits.ts"
+import { meaningOf } from "../../src/domain/policies/Meaning.ts"
+import type { PolicyTables } from "../../src/domain/policies/Policies.ts"
+import { type Action, type Row, recovery, recoveryOf } from "../../src/domain/policies/Recovery.ts"
+import { retry } from "../../src/domain/policies/Retry.ts"
+import { type StepName, stepNames } from "../../src/domain/Status.ts"
+import { samples } from "../../src/testing/Samples.ts"
+import { type Case, type Mode, cases } from "./Case.ts"
+import { drive } from "./Drive.ts"
+import * as Expectations from "./Expectations.ts"
+
+/* eslint-disable no-console -- a command. */
+
+/* Turns one row of the policies at a time, and looks whether a case notices. */
+
+interface Mutant {
+  readonly name: string
+  readonly tables: PolicyTables
+  /** Does a case whose expectation says this meet the row? */
+  readonly touches: (expected: string) => boolean
+}
+
+const standard: PolicyTables = {
+  recoveryOf,
+  meaningOf,
+  retry,
+  park: { first: Limits.parkFirst, longest: Limits.parkLongest }
+}
+
+const isRow = (step: StepName, tag: string) => (expected: string) => expected.includes(`${step} ${tag} `)
+
+const withRow = (step: StepName, tag: string, row: Row): PolicyTables => ({
+  ...standard,
+  recoveryOf: (at, reason) => (at === step && reason._tag === tag ? row : recoveryOf(at, reason))
+})
+
+const ofRow = (step: StepName, tag: string, row: Row): ReadonlyArray<Mutant> => {
+  const mutant = (what: string, changed: Row): Mutant => ({
+    name: `${step} ${tag}: ${what}`,
+    tables: withRow(step, tag, changed),
+    touches: isRow(step, tag)
+  })
+  const { actions, decides } = row
+  const without = (action: Action) =>
+    mutant(`without ${action}`, { actions: actions.filter((it) => it !== action), decides })
+  const added: Action = "ask"
+  return [
+    ...actions.map(without),
+    ...(actions.includes(added) ? [] : [mutant(`with ${added}`, { actions: [...actions, added], decides })]),
+    mutant("somebody else decides", { actions, decides: decides === "human" ? "client_manager" : "human" })
+  ]
+}
+
+const nextOf = <A extends string>(all: ReadonlyArray<A>, one: A): A =>
+  all[(all.indexOf(one) + 1) % all.length] ?? one
+
+const ofMeaning = (tag: string, meaning: Meaning): ReadonlyArray<Mutant> => {
+  const changes: Readonly<Record<string, Partial<Meaning>>> = {
+    "retryable turned": { retryable: !meaning.retryable },
+    "another category": { category: nextOf(Category.literals, meaning.category) },
+    "another side effect": { sideEffect: nextOf(SideEffect.literals, meaning.sideEffect) },
+    "another blame": { blame: meaning.blame === "task" ? "platform" : "task" },
+    "another hint": { hint: "Turn it off and on again." }
+  }
+  return Object.entries(changes).map(([what, change]) => ({
+    name: `${tag}: ${what}`,
+    tables: {
+      ...standard,
+      meaningOf: (reason) => (reason._tag === tag ? { ...meaningOf(reason), ...change } : meaningOf(reason))
+    },
+    touches: (expected) => expected.includes(` ${tag} `)
+  }))
+}
+
+const ofRetry = (step: StepName): ReadonlyArray<Mutant> => {
+  const { delays, deadline } = retry[step]
+  const touches = (expected: string) => expected.includes(`${step} `) && expected.includes(" retry")
+  const mutant = (what: string, row: PolicyTables["retry"][StepName]) => ({
+    name: `${step}: ${what}`,
+    tables: { ...standard, retry: { ...retry, [step]: row } },
+    touches
+  })
+  return [
+    mutant("no delays", { delays: [], deadline }),
+    mutant("one delay less", { delays: delays.slice(0, -1), deadline }),
+    mutant("no time", { delays, deadline: Duration.zero })
+  ]
+}
+
+const waits = (expected: string) => expected.includes("waits ×")
+
+const mutants: ReadonlyArray<Mutant> = [
+  ...stepNames.flatMap((step) =>
+    Object.entries(recovery[step]).flatMap(([tag, row]) => ofRow(step, tag, row))
+  ),
+  ...Object.values(samples).flatMap((sample) => ofMeaning(sample._tag, meaningOf(sample))),
+  ...stepNames.flatMap(ofRetry),
+  {
+    name: "park: begins later",
+    tables: { ...standard, park: { ...standard.park, first: Duration.minutes(5) } },
+    touches: waits
+  },
+  {
+    name: "park: waits longer",
+    tables: { ...standard, park: { ...standard.park, longest: Duration.hours(1) } },
+    touches: waits
+  }
+]
+
+/** Short cases first: most mutants are noticed by the first of them. */
+const cost: Readonly<Record<Mode, number>> = {
+  once: 0,
+  dies: 1,
+  hangs: 2,
+  lost: 3,
+  interrupted: 4,
+  forever: 5
+}
+
+const isOrder = ({ driver }: Case) => driver.startsWith("order")
+const isUsed = Schema.is(Schema.NonEmptyString)
+
+/** Prints which mutants nobody notices, and how many of all are noticed. */
+export const mutate = (filter: string): boolean => {
+  const expected = Expectations.read()
+  // "~" is the injected reason, so that a row is found by its own name.
+  const orders = cases.filter(isOrder).map((it) => {
+    const wanted = expected.get(it.name) ?? ""
+    return { it, wanted, spelled: isUsed(it.reason?._tag) ? wanted.replaceAll("~", it.reason._tag) : wanted }
+  })
+  const sorted = orders.toSorted((a, b) => cost[a.it.mode] - cost[b.it.mode])
+  const chosen = mutants.filter(({ name }) => name.includes(filter))
+  let killed = 0
+  for (const { name, tables, touches } of chosen) {
+    const touched = sorted.filter(({ spelled }) => touches(spelled))
+    const noticed = touched.some(({ it, wanted }) => {
+      const observed = drive(it, tables)
+      return observed.broken.length > 0 || Expectations.textOf(observed) !== wanted
+    })
+    if (noticed) killed++
+    else
+      console.log(
+        `survives: ${name} (${touched.length === 0 ? "no case meets it" : `${touched.length} cases`})`
+      )
+  }
+  console.log(`${killed} of ${chosen.length} mutants killed`)
+  return killed === chosen.length
+}

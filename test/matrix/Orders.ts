@@ -149,9 +149,9 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
   const attempts = Math.max(0, ...state.errorEvents.map(({ failure }) => failure.attempt))
   const parked = state.timeline.filter(({ kind }) => kind === "Parked").map(({ step }) => step ?? "")
   const waits = parked.map((step) => `${step} waits`)
-  const asked = state.escalations.map(({ raised: { options, type } }) => {
+  const asked = state.escalations.map(({ raised: { options, type, context } }) => {
     const names = options.map(({ option, recommended }) => (recommended ? `${option}!` : option)).join(" ")
-    return type === "failure" ? names : `${type}: ${names}`
+    return type === "failure" ? `${String(context["decides"])}: ${names}` : `${type}: ${names}`
   })
   const kept = state.resources.flatMap((one) =>
     one.state === "released" ? [] : [`${one.kind} ${one.state}`]

@@ -91,7 +91,7 @@ const report = async () => {
 }
 
 if (isMainThread) {
-  if (options.includes("--mutate")) mutate(filter)
+  if (options.includes("--mutate")) process.exitCode = mutate(filter) ? 0 : 1
   else await report()
 } else {
   parentPort?.postMessage(runShare(Schema.decodeUnknownSync(Share)(workerData)))

@@ -1,18 +1,19 @@
 import { Console, DateTime, Duration, Effect, Layer, Option, Record, Struct } from "effect"
 import { Command, Flag } from "effect/cli"
-import { ProjectId } from "../../domain/Ids.ts"
+import { ProjectId, type WorkOrderId } from "../../domain/Ids.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { Policies, type PolicyTables } from "../../domain/policies/Policies.ts"
 import { recoveryOf } from "../../domain/policies/Recovery.ts"
 import { retry } from "../../domain/policies/Retry.ts"
 import { Project } from "../../domain/Project.ts"
 import { Usd } from "../../domain/Usd.ts"
-import { WorkOrderRequest, fromRequest } from "../../domain/WorkOrder.ts"
+import { type WorkOrder, WorkOrderRequest, fromRequest } from "../../domain/WorkOrder.ts"
 import * as DemoRepository from "../../layers/DemoRepository.ts"
 import * as Environment from "../../layers/Environment.ts"
 import { packageRoot } from "../../layers/PackageRoot.ts"
 import * as Settings from "../../layers/Settings.ts"
 import { Projects } from "../../services/Projects.ts"
+import { WorkOrders } from "../../services/WorkOrders.ts"
 import { Workspace } from "../../services/Workspace.ts"
 import * as Faults from "../../testing/Faults.ts"
 import { samples } from "../../testing/Samples.ts"
@@ -57,7 +58,7 @@ const faultOf = (name: Option.Option<string>) =>
           Effect.fail(
             new UserError({
               problem: `--fail: ${reason} is not a failure that the demo can show`,
-              fix: `One of: ${[...faults.keys()].sort().join(", ")}`
+              fix: `One of: all, ${[...faults.keys()].sort().join(", ")}`
             })
           )
       })
@@ -76,6 +77,45 @@ const hurried: PolicyTables = {
   park: { first: Limits.parkFirst, longest: Limits.parkLongest }
 }
 
+/** What was done about a failure before it ended the order, in a few words. */
+const doneAbout = (decisions: ReadonlyArray<{ readonly choice: string }>): string => {
+  const repeated = decisions.filter(({ choice }) => choice.startsWith("retry in")).length
+  const others = decisions.flatMap(({ choice }) =>
+    /^(next model|smaller request|repair|ask)/.test(choice) ? [choice.split(":")[0] ?? choice] : []
+  )
+  const words = [...(repeated === 0 ? [] : [`tried ${repeated + 1} times`]), ...new Set(others)]
+  return words.length === 0 ? "gave up at once" : words.join(", ")
+}
+
+/** Runs one order into one failure; answers whether it ended as a failure should. */
+const showOne = Effect.fnUntraced(function* (reason: string, order: WorkOrder) {
+  const orders = yield* WorkOrders
+  const view = yield* execute(order, "nothing")
+  const { decisions, failures } = yield* orders.explain({ id: order.id })
+  const met = failures.find(({ tag }) => tag === reason)
+  const end = `${view.status}${view.disposition === null ? "" : ` (${view.disposition})`}`
+  const todo =
+    view.failure?.hint ?? (view.status === "needs_review" ? "Decide: moose escalations" : "nothing")
+  yield* Console.log(
+    `${Style.style.bold(reason.padEnd(22))} ${(met?.step ?? "-").padEnd(12)} ${doneAbout(decisions)}; ${end}\n    ${todo}`
+  )
+  const failed = view.status.endsWith("_failed") && view.disposition !== "rollback_pending"
+  return met !== undefined && (failed || view.status === "needs_review")
+})
+
+/** Every failure that one call can end in, one after another, for a person to read. */
+const showAll = Effect.fnUntraced(function* (orderFor: (id: WorkOrderId) => WorkOrder) {
+  const wrong: Array<string> = []
+  for (const [reason, fault] of faults) {
+    const order = orderFor(yield* Input.newId)
+    if (!(yield* Effect.provide(showOne(reason, order), fault))) wrong.push(reason)
+  }
+  yield* Console.log(`\n${faults.size} failures shown`)
+  if (wrong.length === 0) return
+  const problem = `these did not end as a failure should: ${wrong.join(", ")}`
+  return yield* new UserError({ problem, fix: "This is a bug. Report it with the lines above." })
+})
+
 const hello = `Moose demo: everything on this machine. PostgreSQL, a forge that speaks GitHub's REST API,
 a sample repository, the built-in editor, and an offline model that knows this work order.
 `
@@ -88,7 +128,7 @@ Next:
   ${moose} run --repo <folder or URL> --title "…"
       a work order on a repository of yours
   ${moose} demo --fail PushRejected
-      what a failure looks like
+      what a failure looks like; --fail all shows one of each
   ${moose} forge
       keeps the forge up, to open the pull request
   ${moose} doctor
@@ -103,12 +143,13 @@ export const demo = Command.make(
       Flag.withDefault(false)
     ),
     fail: Flag.String("fail").pipe(
-      Flag.withDescription("Show what one failure looks like: the name of its reason"),
+      Flag.withDescription("Show what one failure looks like: the name of its reason, or all of them"),
       Flag.optional
     )
   },
   Effect.fnUntraced(function* ({ json, fail }) {
-    const fault = yield* faultOf(fail)
+    const all = Option.contains(fail, "all")
+    const fault = yield* faultOf(all ? Option.none() : fail)
     const request = yield* Input.readJsonFile(
       `${packageRoot}/fixtures/demo/work-order.json`,
       WorkOrderRequest.mapFields(Struct.omit(["project"]))
@@ -119,7 +160,10 @@ export const demo = Command.make(
       const projects = yield* Projects
       const workspace = yield* Workspace
       const project = yield* projects.put(yield* demoProject)
-      const order = fromRequest({ ...request, project: projectId }, id, project.baseBranch)
+      const orderFor = (its: WorkOrderId) =>
+        fromRequest({ ...request, project: projectId }, its, project.baseBranch)
+      if (all) return yield* showAll(orderFor)
+      const order = orderFor(id)
       const view = yield* execute(order, yield* showFor(json))
       if (!json && view.baseSha !== null && view.headSha !== null && view.status === "completed") {
         const patch = yield* workspace.diff({ project, from: view.baseSha, to: view.headSha })

@@ -6,7 +6,7 @@ import type { ProjectId } from "../Ids.ts"
 import type { StepName } from "../Status.ts"
 import { Usd, format, zero } from "../Usd.ts"
 import type { WorkOrder } from "../WorkOrder.ts"
-import { rollbackAfter } from "./Recovery.ts"
+import { type Decider, rollbackAfter } from "./Recovery.ts"
 
 type Option = EscalationOption
 
@@ -114,9 +114,9 @@ const placeOf = ({ blame, workOrderId }: Failure, reason: AnyReason, project: Pr
 }
 
 /** What is told of the failure, and what raising a limit has to know. */
-const contextOf = (failure: Failure, reason: AnyReason, project: ProjectId) => {
+const contextOf = (failure: Failure, reason: AnyReason, project: ProjectId, decides: Decider) => {
   const { step, tag, component, operation, category, blame, message, hint, excerpt, traceId } = failure
-  const told = { step, tag, component, operation, category, blame, message, hint, excerpt, project }
+  const told = { step, tag, component, operation, category, blame, message, hint, excerpt, project, decides }
   const traced = traceId === undefined ? told : { ...told, traceId }
   if (!(reason instanceof BudgetExceeded)) return traced
   const { scope, limit, requested, left, model } = reason
@@ -126,13 +126,14 @@ const contextOf = (failure: Failure, reason: AnyReason, project: ProjectId) => {
 
 /**
  * The escalation of a failure that nothing cured. Failures alike join one: of the same step, reason and part, and,
- * where the work itself is to blame, of the same project. `question` is what a suspended order waits for: then
+ * where the work itself is to blame, of the same project. `decides` is who is asked. `question` is what a suspended order waits for: then
  * silence gives it up.
  */
 export const escalationOf = (
   failure: Failure,
   reason: AnyReason,
   order: Order,
+  decides: Decider,
   question?: string
 ): NewEscalation => ({
   type: "failure",
@@ -145,7 +146,7 @@ export const escalationOf = (
     failure.component,
     ...(order.proposal === undefined ? [] : ["own proposal"])
   ].join("/"),
-  context: contextOf(failure, reason, order.project),
+  context: contextOf(failure, reason, order.project, decides),
   options: optionsFor(failure, reason, order),
   defaultOption: question === undefined ? null : "abandon",
   ...(question === undefined ? {} : { question })
