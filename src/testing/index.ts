@@ -15,3 +15,5 @@ export * as Samples from "./Samples.ts"
 export * from "./real/index.ts"
 /** Every service with its contract, for tests that go through all of them. */
 export * as Services from "./Services.ts"
+/** Runs an effect in a time of its own, in which days take milliseconds: `Simulation.run(effect, { until })`. */
+export * as Simulation from "./Simulation.ts"

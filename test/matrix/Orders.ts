@@ -154,7 +154,9 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
     return type === "failure" ? `${String(context["decides"])}: ${names}` : `${type}: ${names}`
   })
   const kept = state.resources.flatMap((one) =>
-    one.state === "released" ? [] : [`${one.kind} ${one.state}`]
+    one.state === "released"
+      ? []
+      : [`${one.kind} ${one.state}${isThere(doubles)[one.kind] ? "" : " (not there)"}`]
   )
   const ledger = counted(state.ledger.map(({ state: now }) => now))
   const columns = [
