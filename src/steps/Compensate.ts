@@ -4,7 +4,8 @@ import type { Fact } from "../domain/Fact.ts"
 import { TimedOut } from "../domain/errors/Reasons.ts"
 import { escalationOf } from "../domain/policies/Options.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
-import { recoveryOf, rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
+import { Policies, type PolicyTables } from "../domain/policies/Policies.ts"
+import { rollbackAfter, type Rollback } from "../domain/policies/Recovery.ts"
 import type { Project } from "../domain/Project.ts"
 import type { PullRequest } from "../domain/PullRequest.ts"
 import type { Resource } from "../domain/Resource.ts"
@@ -112,17 +113,23 @@ const outOfWait = ({ status }: WorkOrderView, step: StepName): ReadonlyArray<Fac
 const failed = ({ tag, message }: Failure) => ({ _tag: tag, message })
 
 /** The record of a failure whose step could not write it. */
-const unrecorded = (view: WorkOrderView, failure: Failure): ReadonlyArray<Fact> => [
+const unrecorded = (view: WorkOrderView, failure: Failure, tables: PolicyTables): ReadonlyArray<Fact> => [
   ...outOfWait(view, failure.step),
   { _tag: "StepFailed", step: failure.step, ms: 0, failure },
   {
     _tag: "Escalated",
-    ...escalationOf(failure, failed(failure), view.order, recoveryOf(failure.step, failed(failure)).decides)
+    ...escalationOf(
+      failure,
+      failed(failure),
+      view.order,
+      tables.recoveryOf(failure.step, failed(failure)).decides
+    )
   }
 ]
 
 /** The status and the record of an order whose workflow ended with `cause`. */
 const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: Cause.Cause<unknown>) {
+  const tables = yield* Policies
   if (Cause.hasInterruptsOnly(cause)) {
     const facts: ReadonlyArray<Fact> = []
     return { to: "cancelled" satisfies Status, rollback: "undo" satisfies Rollback, facts } as const
@@ -131,7 +138,7 @@ const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: 
   const known = Option.filter(error, isStepError)
   if (Option.isSome(known)) {
     const { step } = known.value.failure
-    const facts = isSettled(view.status) ? [] : unrecorded(view, known.value.failure)
+    const facts = isSettled(view.status) ? [] : unrecorded(view, known.value.failure, tables)
     return { to: afterStep[step].failed, rollback: rollbackAfter[step], facts } as const
   }
   // A defect: the steps turn theirs into errors, so it is one of the pipeline itself.
@@ -141,7 +148,7 @@ const ending = Effect.fnUntraced(function* (at: At, view: WorkOrderView, cause: 
   return {
     to: afterStep[step].failed,
     rollback: rollbackAfter[step],
-    facts: unrecorded(view, failure)
+    facts: unrecorded(view, failure, tables)
   } as const
 })
 

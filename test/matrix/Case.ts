@@ -10,7 +10,7 @@ import { DependencyDown } from "../../src/services/Incidents.ts"
 import * as Faults from "../../src/testing/Faults.ts"
 import { samples, serviceSamples } from "../../src/testing/Samples.ts"
 import { type AnyService, type MethodName, type Subject, subjects } from "../../src/testing/Services.ts"
-import { type DriverName, methods } from "./Methods.ts"
+import { type DriverName, type Place, furtherPlaces, methods } from "./Methods.ts"
 
 /** What a method meets. `forever`: longer than an order lives; then all is well again. */
 export const modes = ["once", "forever", "lost", "hangs", "dies", "interrupted"] as const
@@ -55,17 +55,31 @@ export const recognised = {
   hint: "A fault of the other side; it usually passes by itself."
 } as const
 
+/** The reason, and what else of its evidence is looked at: that it was recognised, that nobody said how long to wait. */
 const variantsOf = (reason: AnyReason): ReadonlyArray<AnyReason> => {
   const json = encode(reason)
-  if (!recognisable.includes(reason._tag) || !("evidence" in json)) return [reason]
-  return [reason, decode({ ...json, evidence: { ...json.evidence, condition: recognised } })]
+  if (!("evidence" in json)) return [reason]
+  const { retryAfterMs, ...evidence } = json.evidence
+  return [
+    reason,
+    ...(recognisable.includes(reason._tag)
+      ? [decode({ ...json, evidence: { ...json.evidence, condition: recognised } })]
+      : []),
+    ...(retryAfterMs === undefined ? [] : [decode({ ...json, evidence })])
+  ]
 }
+
+/** Of the reasons whose sample says how long to wait, the ones that do not. */
+const isNotToldHowLong = (reason: AnyReason): boolean =>
+  (reason._tag === "RateLimited" || reason._tag === "CircuitOpen") &&
+  reason.evidence.retryAfterMs === undefined
 
 const isRecognised = (reason: AnyReason | null): boolean =>
   reason !== null && "evidence" in reason && reason.evidence.condition !== undefined
 
-/** "GitFailed", or "GitFailed+" where a classifier knew it. */
-export const labelOf = (reason: AnyReason): string => `${reason._tag}${isRecognised(reason) ? "+" : ""}`
+/** "GitFailed", or "GitFailed+" where a classifier knew it; "RateLimited-" where nobody said how long to wait. */
+export const labelOf = (reason: AnyReason): string =>
+  `${reason._tag}${isRecognised(reason) ? "+" : ""}${isNotToldHowLong(reason) ? "-" : ""}`
 
 /** The defect of `dies`. */
 export const bug = new TypeError("patch.hunks is not iterable")
@@ -76,6 +90,8 @@ export interface Case {
   readonly mode: Mode
   /** What it fails with; null where the mode is the same for every reason. */
   readonly reason: AnyReason | null
+  /** "Workspace.push", or "Workspace.remoteHead#2" for its second call. */
+  readonly place: string
   /** "Workspace.push once RemoteUnreachable" */
   readonly name: string
   readonly fault: Layer.Layer<never, never, AnyService>
@@ -104,15 +120,18 @@ const caseOf = (
   method: MethodName,
   short: string,
   mode: Mode,
-  reason: AnyReason | null
+  reason: AnyReason | null,
+  { call, driver }: Place
 ): Case => {
-  const when = mode === "forever" ? Faults.during(forever) : Faults.nth(1)
+  const when = mode === "forever" ? Faults.during(forever) : Faults.nth(call)
+  const place = call === 1 ? method : `${method}#${call}`
   return {
     method,
-    driver: methods[method].driver,
+    place,
+    driver,
     mode,
     reason,
-    name: `${method} ${mode} ${reason === null ? "-" : labelOf(reason)}`,
+    name: `${place} ${mode} ${reason === null ? "-" : labelOf(reason)}`,
     fault: subject.inject(short, whatOf(mode, reason), when),
     watch: (called) => subject.watch((it) => (it === short ? called() : undefined))
   }
@@ -131,9 +150,16 @@ export const cases: ReadonlyArray<Case> = Object.values(subjects).flatMap((subje
       if (sample === undefined) throw new Error(`${method} can fail with ${tag}, of which there is no sample`)
       return variantsOf(at(sample, operation))
     })
-    return modes.flatMap((mode) => {
-      const each = mode === "once" || mode === "forever" || mode === "lost"
-      return (each ? reasons : [null]).map((reason) => caseOf(subject, method, short, mode, reason))
-    })
+    const first: Place = { driver: methods[method].driver, call: 1 }
+    return [
+      ...modes.flatMap((mode) => {
+        const each = mode === "once" || mode === "forever" || mode === "lost"
+        return (each ? reasons : [null]).map((reason) => caseOf(subject, method, short, mode, reason, first))
+      }),
+      // The same reasons in the steps after the one that meets them first.
+      ...(furtherPlaces[method] ?? []).flatMap((place) =>
+        reasons.map((reason) => caseOf(subject, method, short, "once", reason, place))
+      )
+    ]
   })
 )

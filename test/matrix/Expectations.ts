@@ -34,8 +34,8 @@ export const textOf = ({ columns }: Observed): string => columns.join(" | ")
 /** The lines that would say what was observed, for a person to read before they are believed. */
 export const draft = (all: ReadonlyArray<{ readonly it: Case; readonly observed: Observed }>): string => {
   const lines: Array<string> = []
-  for (const method of new Set(all.map(({ it }) => it.method))) {
-    const own = all.filter(({ it }) => it.method === method)
+  for (const method of new Set(all.map(({ it }) => it.place))) {
+    const own = all.filter(({ it }) => it.place === method)
     lines.push("", `${method} (${own[0]?.it.driver ?? ""})`)
     for (const mode of modes) {
       const groups = new Map<string, Array<string>>()

@@ -6,11 +6,13 @@ import type { ResourceKind } from "../../src/domain/Resource.ts"
 import { isSettled } from "../../src/domain/Status.ts"
 import * as ReservationSweep from "../../src/operations/ReservationSweep.ts"
 import * as pipeline from "../../src/pipeline.ts"
+import { Checks } from "../../src/services/Checks.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
 import * as RetryBudget from "../../src/steps/RetryBudget.ts"
 import * as Doubles from "../../src/testing/Doubles.ts"
 import * as Faults from "../../src/testing/Faults.ts"
 import type { ErrorEvent } from "../../src/testing/memory/State.ts"
+import { samples } from "../../src/testing/Samples.ts"
 import * as Simulation from "../../src/testing/Simulation.ts"
 import type { AnyService } from "../../src/testing/Services.ts"
 import type { Case } from "./Case.ts"
@@ -20,11 +22,13 @@ import { type Observed, counted } from "./Observed.ts"
 
 const evidence = { operation: "POST /chat/completions", excerpt: "as told" }
 
-/** What the model does beside the fault. */
-const script = (driver: DriverName): Layer.Layer<never, never, Proposer> => {
+/** What the model and the checks do beside the fault. */
+const script = (driver: DriverName): Layer.Layer<never, never, Proposer | Checks> => {
   const when = Faults.nth(1)
   const method = "ask"
   switch (driver) {
+    case "order, check fails once":
+      return Faults.inject(Checks, { method: "run", what: Faults.fail(samples.ChecksFailed), when })
     case "order, model refuses once": {
       const what = Faults.fail(new RateLimited({ service: "OpenAI", evidence }))
       return Faults.inject(Proposer, { method, what, when })

@@ -224,7 +224,10 @@ const apply = (state: State, at: At, row: OrderRow, fact: Fact, now: number): vo
       return
     }
     case "OutcomeRecorded":
-      state.outcomes.push({ run: at.run, outcome: fact.outcome })
+      // A run has one outcome, however often it is written.
+      if (!state.outcomes.some((it) => it.run === at.run && it.outcome.workOrderId === at.workOrderId)) {
+        state.outcomes.push({ run: at.run, outcome: fact.outcome })
+      }
       row.shadow = fact.outcome.pullRequest === null
       return
   }
