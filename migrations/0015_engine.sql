@@ -296,6 +296,11 @@ declare
   reached integer;
   wanted text;
 begin
+  -- The same call again, whose reply was lost.
+  insert into moose.fact_batches (key) values (p->>'key') on conflict do nothing;
+  if not found then
+    return moose.work_order_json(w);
+  end if;
   if not (w.status like '%\_failed' or w.status = 'cancelled') then
     raise exception 'work order % is %: only one that failed or was cancelled can be tried again', w.id, w.status using errcode = 'MO409';
   elsif w.disposition = 'rollback_pending' then

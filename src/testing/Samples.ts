@@ -50,6 +50,7 @@ import {
   LedgerUnavailable,
   PermissionDenied,
   ProjectMissing,
+  PullRequestUnrecorded,
   RateLimited,
   RemoteUnreachable,
   RepositoryLocked,
@@ -331,6 +332,10 @@ export const serviceSamples = {
     resumeAt: DateTime.makeUnsafe(60_000)
   }),
   EscalationMissing: new EscalationMissing({ id: 41 }),
+  PullRequestUnrecorded: new PullRequestUnrecorded({
+    repository: { owner: "acme", name: "shop" },
+    number: 7
+  }),
   ClientManagerUnavailable: new ClientManagerUnavailable({
     evidence: http("POST /escalate", 503, "upstream connect error")
   }),

@@ -6,6 +6,7 @@ import { Usd } from "../../src/domain/Usd.ts"
 import { WorkOrder } from "../../src/domain/WorkOrder.ts"
 import { Budget } from "../../src/services/Budget.ts"
 import { Escalations } from "../../src/services/Escalations.ts"
+import { PullRequest } from "../../src/domain/PullRequest.ts"
 import { Git } from "../../src/services/Git.ts"
 import { GitHub } from "../../src/services/GitHub.ts"
 import { Projects } from "../../src/services/Projects.ts"
@@ -36,6 +37,15 @@ const before = Effect.gen(function* () {
   const escalations = yield* Escalations
   yield* budget.reserve({ ...call, rule: "first" })
   yield* escalations.raise(Notices.trouble)
+})
+
+const openPull = new PullRequest({
+  number: 1,
+  url: "https://forge.invalid/o/r/pull/1",
+  state: "open",
+  merged: false,
+  head: { branch: "moose/wo-order-1", sha: headSha },
+  base: { branch: "main" }
 })
 
 /** The calls that commands and route handlers make themselves. */
@@ -77,7 +87,7 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "WorkOrders.pause": Effect.flatMap(WorkOrders, (orders) => orders.pause({ id, by: "ada" })),
   "WorkOrders.resume": Effect.flatMap(WorkOrders, (orders) => orders.resume({ id, by: "ada" })),
   "WorkOrders.byPullRequest": Effect.flatMap(WorkOrders, (orders) =>
-    orders.byPullRequest({ repository: { owner: "acme", name: "shop" }, number: 7 })
+    orders.byPullRequest({ repository: project.repository.forge, number: openPull.number })
   ),
   "WorkOrders.stuck": Effect.flatMap(WorkOrders, (orders) =>
     orders.stuck({ noProgressMs: { routing: 1 }, ageMs: 1, limit: 10 })
@@ -104,10 +114,22 @@ const how = (exit: Exit.Exit<unknown, { readonly _tag: string }> | undefined, me
   return first._tag === "Die" ? "dies" : "is interrupted"
 }
 
+/** What is there after two calls, beside what is there after one and two that nothing happens to. */
+const heldAs = (
+  held: string,
+  clean: { readonly start: string; readonly first: string; readonly held: string }
+) => {
+  if (held === clean.first) return "as if called once"
+  if (held === clean.held) return "as if called twice"
+  return held === clean.start ? "as if never called" : "neither as before nor as after"
+}
+
 /** What the store holds, as text, but for when it was written. */
-const heldBy = ({ state }: Doubles.Doubles): string =>
+const heldBy = ({ state, outside }: Doubles.Doubles): string =>
   JSON.stringify(
     {
+      pullRequests: outside.pullRequests,
+      comments: outside.comments,
       orders: [...state.orders.values()],
       projects: [...state.projects.values()],
       ledger: state.ledger,
@@ -115,6 +137,17 @@ const heldBy = ({ state }: Doubles.Doubles): string =>
     },
     (key, value) => (/At$|Since$|From$|Deadline$/.test(key) ? typeof value : value)
   )
+
+/** What some calls find there: an open pull request, an order that failed, is paused, or has a pull request. */
+const prepare = ({ state, outside }: Doubles.Doubles, method: MethodName) => {
+  outside.pullRequests.push(openPull)
+  const row = state.orders.get(id)
+  if (row === undefined) return
+  if (method === "WorkOrders.retry")
+    Object.assign(row, { status: "routing_failed", disposition: "rolled_back" })
+  if (method === "WorkOrders.resume") row.paused = true
+  if (method === "WorkOrders.byPullRequest") row.pullRequest = { number: openPull.number, url: openPull.url }
+}
 
 /** A command or a route handler: the failure comes out as it is, and the same call again is harmless. */
 export const drive = (it: Case): Observed => {
@@ -130,20 +163,23 @@ export const drive = (it: Case): Observed => {
       const [exit] = yield* Effect.all([waiting, Effect.sleep("5 minutes")], { concurrency: 2 })
       ends.push(how(Option.getOrUndefined(exit), it.reason?._tag))
     })
-    let after = ""
+    let start = ""
+    let first = ""
     const all = Effect.gen(function* () {
       yield* doubles.submit()
       yield* before
-      const start = heldBy(doubles)
+      prepare(doubles, it.method)
+      start = heldBy(doubles)
       yield* once
-      after = heldBy(doubles) === start ? "nothing was done" : "it was done"
+      first = heldBy(doubles)
       yield* once
     }).pipe(
       Effect.provide(Layer.provideMerge(fault, doubles.services)),
       Effect.provideService(References.MinimumLogLevel, "None")
     )
     Simulation.run(all, { until: "1 hour" })
-    return { ends, after, held: heldBy(doubles) }
+    const after = first === start ? "nothing was done" : "it was done"
+    return { ends, after, start, first, held: heldBy(doubles) }
   }
   const clean = twice(Layer.empty)
   const { ends, after, held } = twice(it.fault)
@@ -151,7 +187,7 @@ export const drive = (it: Case): Observed => {
     `first ${ends[0] ?? "nothing"}`,
     clean.after === "nothing was done" ? "only reads" : after,
     `again ${ends[1] ?? "nothing"}`,
-    held === clean.held ? "as if called once" : "as if never called"
+    heldAs(held, clean)
   ]
   return { columns, broken: [] }
 }

@@ -4,6 +4,7 @@ import {
   ClientManagerRejected,
   ClientManagerUnavailable,
   EscalationMissing,
+  PullRequestUnrecorded,
   SpoolFailed
 } from "../../src/domain/errors/Reasons.ts"
 import { DependencyDown } from "../../src/services/Incidents.ts"
@@ -24,6 +25,7 @@ export const AnyReason = Schema.Union([
   Reason,
   DependencyDown,
   EscalationMissing,
+  PullRequestUnrecorded,
   ClientManagerUnavailable,
   ClientManagerRejected,
   SpoolFailed

@@ -18,7 +18,8 @@ const estimate = {
   rule: "first" as const,
   amount: Usd.make(100),
   bill: (_reply: string) => ({ amount: Usd.make(7), usage }),
-  surelyUnspent: ({ spent }: Failed) => !spent
+  surelyUnspent: ({ spent }: Failed) => !spent,
+  unclosed: () => Effect.void
 }
 
 /** Makes a call in a world of its own, and answers what became of the money. */
