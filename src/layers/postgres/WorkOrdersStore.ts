@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { Duration, Effect, Layer, Schedule, Schema } from "effect"
 import { ProjectMissing, PullRequestUnrecorded, WorkOrderMissing } from "../../domain/errors/Reasons.ts"
 import type { WorkOrderId } from "../../domain/Ids.ts"
@@ -23,7 +24,13 @@ const merge = storeFunction(
   noOrder
 )
 const cancel = storeFunction("cancel_work_order", Contract.cancel.input, Contract.cancel.output, noOrder)
-const retry = storeFunction("retry_work_order", Contract.retry.input, Contract.retry.output, noOrder)
+const retry = storeFunction(
+  "retry_work_order",
+  // One per request, so that a call whose reply was lost does not begin a second run.
+  Schema.Struct({ ...Contract.retry.input.fields, key: Schema.String }),
+  Contract.retry.output,
+  noOrder
+)
 const pause = storeFunction("pause_work_order", Contract.pause.input, Contract.pause.output, noOrder)
 const resume = storeFunction("resume_work_order", Contract.resume.input, Contract.resume.output, noOrder)
 const byPullRequest = storeFunction(
@@ -66,7 +73,7 @@ export const layer = Layer.effect(
       timeline: Effect.fn("WorkOrders.timeline")(timeline, provide),
       mergeMetadata: Effect.fn("WorkOrders.mergeMetadata")(merge, provide),
       cancel: Effect.fn("WorkOrders.cancel")(cancel, provide),
-      retry: Effect.fn("WorkOrders.retry")(retry, provide),
+      retry: Effect.fn("WorkOrders.retry")((input) => retry({ ...input, key: randomUUID() }), provide),
       pause: Effect.fn("WorkOrders.pause")(pause, provide),
       resume: Effect.fn("WorkOrders.resume")(resume, provide),
       byPullRequest: Effect.fn("WorkOrders.byPullRequest")(
