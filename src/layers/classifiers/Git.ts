@@ -4,7 +4,7 @@ import { textRules } from "./command/TextRule.ts"
 import { changes, refusalsCutShort, shapes } from "./git/Changes.ts"
 import { type Tag, conditions } from "./git/Conditions.ts"
 import { http } from "./git/Http.ts"
-import { operationName, overTheWire, writes } from "./git/Operations.ts"
+import { fetchesMidway, operationName, overTheWire, writes } from "./git/Operations.ts"
 import { endings, machine, nesting } from "./git/Process.ts"
 import { pushRefusals, pushTookEffect } from "./git/Push.ts"
 import { addresses, asksToWait, connecting, hostWords, identity, onTheWay } from "./git/Remote.ts"
@@ -13,14 +13,17 @@ import { inEnglish, ownInEnglish } from "./git/Words.ts"
 
 const text = textRules(operationName, inEnglish)
 const own = textRules(operationName, ownInEnglish)
-/** Only of operations that may have talked to somebody. */
+/** Only of operations that may have talked to somebody, which is not the first thing all of them do. */
 const wired = (rules: ReadonlyArray<Rule<Ended, Tag>>): ReadonlyArray<Rule<Ended, Tag>> =>
   rules.map(({ id, when }) => ({
     id,
-    when: (input, operation) =>
-      overTheWire({ operation: operationName(operation), text: seen(input).text })
-        ? when(input, operation)
-        : undefined
+    when: (input, raw) => {
+      const facts = { operation: operationName(raw), text: seen(input).text }
+      const conclusion = overTheWire(facts) ? when(input, raw) : undefined
+      return conclusion?.reach === "refused" && fetchesMidway(facts)
+        ? { ...conclusion, reach: "unknown" }
+        : conclusion
+    }
   }))
 
 /**

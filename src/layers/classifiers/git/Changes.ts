@@ -6,6 +6,7 @@ import { isFetch, isPush, mergesFiles, operationName, switchesFiles } from "./Op
 import { inEnglish } from "./Words.ts"
 
 const isCommit = (operation: string): boolean => operation === "commit"
+const switchesOrMakes = (operation: string): boolean => ["checkout", "switch", "worktree"].includes(operation)
 const isApply = (operation: string): boolean => operation === "apply" || operation === "am"
 
 const noIdentity =
@@ -77,7 +78,7 @@ export const changes: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "rebase.stopped",
     on: mergesFiles,
-    says: /hook refused to rebase|^warning: execution failed: /m,
+    says: /hook refused to rebase|^warning: execution failed: |^Not committing merge; use 'git commit'/m,
     is: "HookFailed",
     reach: ({ text }) => (/hook refused to rebase/.test(text) ? "refused" : "unknown")
   },
@@ -175,6 +176,20 @@ export const shapes: ReadonlyArray<Rule<Ended, Tag>> = [
       return isCommit(operationName(operation)) &&
         (nothing.test(inEnglish(what)) || (exitCode === 1 && stderr.length === 0 && stdout.length > 0))
         ? { tag: "NothingToCommit", reach: "refused" }
+        : undefined
+    }
+  },
+  {
+    id: "shape.hook-afterwards",
+    // git said that it had done it, complained of nothing, and ended badly: the hook after it did.
+    when: (input, operation) => {
+      const { exitCode, own } = seen(input)
+      return exitCode !== null &&
+        exitCode !== 0 &&
+        switchesOrMakes(operationName(operation)) &&
+        /^(?:Switched to |Reset branch '|HEAD is now at )/m.test(own) &&
+        !/^(?:fatal|error): /m.test(own)
+        ? { tag: "HookFailed", reach: "happened" }
         : undefined
     }
   },

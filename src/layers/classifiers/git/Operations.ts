@@ -94,6 +94,10 @@ const fetchedOnTheWay = /promisor|\bLFS\b|smudge filter|^fatal: unable to access
 export const overTheWire = ({ operation, text }: Pick<Facts, "operation" | "text">): boolean =>
   !atHome(operation) || fetchedOnTheWay.test(text)
 
+/** Does it fetch what is missing while it changes files, some of which are then changed already? */
+export const fetchesMidway = ({ operation, text }: Pick<Facts, "operation" | "text">): boolean =>
+  (switchesFiles(operation) && operation !== "pull") || /smudge|Clone succeeded/i.test(text)
+
 const reads = named(
   "fetch",
   "fetch-pack",

@@ -46,7 +46,7 @@ const broke: ReadonlyArray<Rule<Ended, Tag>> = [
   ),
   onPush("push.remote-broke", ({ refused: no }) =>
     no.some((line) =>
-      /\((?:.*internal (?:server )?error|.*time(?:d )?[- ]?out|.*temporarily|.*unavailable|.*try again|.*fail to run proc-receive|.*unable to migrate objects)/i.test(
+      /\((?:(?:failure|failed|(?:unknown |fatal )?error)\)|.*internal (?:server )?error|.*time(?:d )?[- ]?out|.*temporarily|.*unavailable|.*try again|.*fail to run proc-receive|.*unable to migrate objects)/i.test(
         line
       )
     )
@@ -154,6 +154,7 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
       ? { tag: "NetworkReset", reach: "refused" }
       : undefined
   ),
+  refused("push.no-commit", "InvalidRequest", never, /trying to write (?:non-commit|nonexistent) object/),
   refused("push.unpack", "RemoteUnpackFailed", /\((?:unpacker error|n\/a \(unpacker error\))/),
   refused(
     "push.update-failed",

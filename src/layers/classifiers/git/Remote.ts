@@ -55,7 +55,7 @@ export const hostWords: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "host.denied",
-    says: /SAML SSO|service not enabled: |SAML enforcement|IP allow list|account (?:is|has been) (?:suspended|blocked|disabled|locked)|has disabled access|temporarily blocked your account|Permission to \S+ denied|Write access to repository not granted|marked as read[- ]only|key you are authenticating with|\bTF401027\b|You are not allowed to (?:push|download|upload)|does not have (?:write|push|pull) (?:access|permission)|insufficient permission|not authorized to/im,
+    says: /SAML SSO|account is currently not available|Interactive git shell is not enabled|service not enabled: |SAML enforcement|IP allow list|account (?:is|has been) (?:suspended|blocked|disabled|locked)|has disabled access|temporarily blocked your account|Permission to \S+ denied|Write access to repository not granted|marked as read[- ]only|key you are authenticating with|\bTF401027\b|You are not allowed to (?:push|download|upload)|does not have (?:write|push|pull) (?:access|permission)|insufficient permission|not authorized to/im,
     is: "PermissionDenied"
   }
 ]
@@ -64,7 +64,7 @@ export const hostWords: ReadonlyArray<TextRule<Tag>> = [
 export const identity: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "auth.failed",
-    says: /Authentication failed for|could not read (?:Username|Password) for|terminal prompts disabled|Permission denied \([a-z0-9,@.-]+\)|Too many authentication failures|No supported authentication methods|Invalid (?:username|credentials)|HTTP Basic: Access denied|Bad credentials|password authentication (?:was removed|is not supported)|credential helper .* told us to quit|Bad owner or permissions on|Bad configuration option|UNPROTECTED PRIVATE KEY|unable to get password from user/im,
+    says: /Authentication failed for|^ERROR: .*\bkey .*no longer (?:allowed|supported|accepted)|could not read (?:Username|Password) for|terminal prompts disabled|Permission denied \([a-z0-9,@.-]+\)|Too many authentication failures|No supported authentication methods|Invalid (?:username|credentials)|HTTP Basic: Access denied|Bad credentials|password authentication (?:was removed|is not supported)|credential helper .* told us to quit|Bad owner or permissions on|Bad configuration option|UNPROTECTED PRIVATE KEY|unable to get password from user/im,
     is: "AuthenticationFailed"
   }
 ]
@@ -122,7 +122,7 @@ export const connecting: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "net.closed-at-greeting",
-    says: /(?:kex|ssh)_exchange_identification|banner exchange|hung up upon initial contact|gnutls_handshake\(\) failed|SSL_connect: SSL_ERROR_SYSCALL|Unknown SSL protocol error|TLS connect error|SSL_ERROR_ZERO_RETURN|failed to receive handshake/im,
+    says: /(?:kex|ssh)_exchange_identification|(?:exec|shell|subsystem) request failed on channel|banner exchange|hung up upon initial contact|gnutls_handshake\(\) failed|SSL_connect: SSL_ERROR_SYSCALL|Unknown SSL protocol error|TLS connect error|SSL_ERROR_ZERO_RETURN|failed to receive handshake/im,
     is: ({ text }) =>
       /handshake\(\) failed/.test(text) && !brokenHandshake.test(text) ? "TlsFailure" : "NetworkReset"
   },
