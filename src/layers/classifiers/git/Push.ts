@@ -70,18 +70,20 @@ const emailHidden = /email privacy|\bGH007\b/
 const workflowRight = /create or update workflow/
 const shallow = /shallow update not allowed/
 
-/** What the host's rules say no to. The first that fits decides; the ones that pass by themselves come last. */
-const spokeToRemote = /hung up|unexpected disconnect|up-to-date|^To \S|^error: RPC|^fatal: unable to access/m
+/** Signs that a push got further than the hooks of the clone. */
+const spokeToRemote =
+  /hung up|unexpected disconnect|up-to-date|^To \S|^error: RPC|^fatal: unable to access|^Writing objects|^Total \d+ \(delta/m
 /** What git itself says of a branch before it sends anything, and what LFS does, which comes as a hook. */
 const saysMore =
   /\b(?:src|dst) refspec\b|^error: (?:unable to (?:delete|push)|atomic push|cannot |the destination)|\bLFS\b|^batch response:|^\[[0-9a-f]{64}\]/im
 
+/** What the host's rules say no to. The first that fits decides; the ones that pass by themselves come last. */
 const rules: ReadonlyArray<Rule<Ended, Tag>> = [
   // git ends with 1, and says only that it failed, when a hook of the clone stopped it: all else is the hook's,
   // whatever it sounds like.
   onPush("push.own-hook", ({ refused: no, seen: what }) => {
     const text = inEnglish(what)
-    return what.exitCode === 1 &&
+    return (what.exitCode === 1 || what.exitCode === null) &&
       no.length === 0 &&
       !what.remoteSpoke &&
       /^error: failed to push some refs to/m.test(text) &&
