@@ -110,6 +110,18 @@ export const machine: ReadonlyArray<TextRule<Tag>> = [
       /\.lock['»”"’]?|insufficient permission for adding/m.test(facts.text) ? "refused" : atSomeStage(facts)
   },
   {
+    id: "tool.missing",
+    // A program that git was told to run: ssh, an editor, a filter, a hook's interpreter, a part of git itself.
+    says: /^(?:fatal|error): cannot (?:run|exec|spawn) .*: (?:No such file|Exec format|Permission denied|not found)|external filter '.*' failed 12[67]|git: '(?:lfs|annex|remote-\S+|credential-\S+)' is not a git command|unable to find remote helper|unable to start editor|problem with the editor|Terminal is dumb/m,
+    unless: /\bgpg\b|ssh-keygen|failed to sign/i,
+    is: "ToolMissing",
+    reach: atSomeStage,
+    but: ({ text }) =>
+      /editor|Terminal is dumb/i.test(text)
+        ? { hint: "git asked for an editor: give it the message, or an editor that ends by itself." }
+        : undefined
+  },
+  {
     id: "memory.exhausted",
     says: /Out of memory, (?:malloc|calloc|realloc|strdup|mmap|getdelim)|Cannot allocate memory|fatal: mmap failed|unable to (?:fork|create thread)|Resource temporarily unavailable|Too many open files/m,
     is: "OutOfMemory",

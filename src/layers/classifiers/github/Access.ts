@@ -10,7 +10,7 @@ import {
 } from "./Conclude.ts"
 
 const lacking =
-  /not accessible (?:by|with)|must have|not permitted|does not have (?:the )?(?:correct )?permission|IP allow list|access restrictions|installation has been suspended|granted the required scopes|administrative rules|not authori[sz]ed|write access to (?:the )?repository|upgrade to github|two-factor|refusing to allow|without permission|not all refs are readable/i
+  /must be a collaborator|not accessible (?:by|with)|must have|not permitted|does not have (?:the )?(?:correct )?permission|IP allow list|access restrictions|installation has been suspended|granted the required scopes|administrative rules|not authori[sz]ed|write access to (?:the )?repository|upgrade to github|two-factor|refusing to allow|without permission|not all refs are readable/i
 const switchedOff = /(?:are|is|has been) (?:disabled|not allowed|not enabled) (?:for|on|in) th/i
 const tooMuch = /\brate limit|abuse detection|submitted too quickly|temporarily (?:blocked|throttled)/i
 
