@@ -15,6 +15,8 @@ import * as Guarded from "./Guarded.ts"
 import * as HttpClientManager from "./HttpClientManager.ts"
 import * as HttpManager from "./HttpManager.ts"
 import * as LanguageModelProposer from "./LanguageModelProposer.ts"
+import * as LoopbackGateway from "./LoopbackGateway.ts"
+import * as Providers from "./models/Providers.ts"
 import * as PatchEditor from "./PatchEditor.ts"
 import * as BudgetStore from "./postgres/BudgetStore.ts"
 import * as EmbeddedPostgres from "./postgres/EmbeddedPostgres.ts"
@@ -22,6 +24,7 @@ import * as EscalationsStore from "./postgres/EscalationsStore.ts"
 import * as IncidentsStore from "./postgres/IncidentsStore.ts"
 import * as JournalStore from "./postgres/JournalStore.ts"
 import * as Migrations from "./postgres/Migrations.ts"
+import * as ModelRepliesStore from "./postgres/ModelRepliesStore.ts"
 import * as PostgresEngine from "./postgres/PostgresEngine.ts"
 import * as ProjectsStore from "./postgres/ProjectsStore.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
@@ -82,7 +85,8 @@ export const store = Layer.mergeAll(
   JournalStore.layerResources,
   BudgetStore.layer,
   EscalationsStore.layer,
-  IncidentsStore.layer
+  IncidentsStore.layer,
+  ModelRepliesStore.layer
 ).pipe(Layer.provideMerge(StoreCall.layerPg))
 
 /** git's `Authorization` header: the forge's token as the password, on the forge's own address only. */
@@ -133,28 +137,39 @@ export const prices = Effect.flatMap(Settings, (settings) =>
 
 const workspace = Layer.unwrap(Effect.map(home, (directory) => WorktreeWorkspace.layer({ directory })))
 
-/** The models that a key is set for, each left alone for a while when it is down; and who chooses between them. */
+/** The providers that a key is set for. */
+export const providers = Effect.map(
+  Settings,
+  ({ openaiApiKey, openaiBaseUrl, anthropicApiKey, anthropicBaseUrl }): Providers.Providers => ({
+    ...(openaiApiKey === undefined
+      ? {}
+      : { openai: { apiKey: openaiApiKey, ...(openaiBaseUrl ? { baseUrl: openaiBaseUrl } : {}) } }),
+    ...(anthropicApiKey === undefined
+      ? {}
+      : {
+          anthropic: { apiKey: anthropicApiKey, ...(anthropicBaseUrl ? { baseUrl: anthropicBaseUrl } : {}) }
+        })
+  })
+)
+
+/** Their models, for programs that ask by themselves. */
+export const gateway = Layer.unwrap(Effect.map(providers, LoopbackGateway.layer))
+
+/** Their models, each left alone for a while when it is down; and who chooses between them. */
 const models = Layer.unwrap(
   Effect.gen(function* () {
-    const { openaiApiKey, openaiBaseUrl, model, managerUrl } = yield* Settings
-    const openai =
-      openaiApiKey === undefined
-        ? {}
-        : {
-            openai: {
-              apiKey: openaiApiKey,
-              ...(openaiBaseUrl === undefined ? {} : { baseUrl: openaiBaseUrl })
-            }
-          }
-    const offline = openaiApiKey === undefined
+    const { model, managerUrl } = yield* Settings
+    const real = yield* providers
+    const named = Providers.connectedOf(real)
+    const offline = named.length === 0
     const table = yield* prices
-    const providers = [offline ? "offline" : "openai"] as const
-    const rules = RulesManager.layer({ providers, prices: table, ...(model === undefined ? {} : { model }) })
+    const options = { providers: offline ? (["offline"] as const) : named, prices: table }
+    const rules = RulesManager.layer({ ...options, ...(model === undefined ? {} : { model }) })
     return Layer.merge(
-      Guarded.proposer.pipe(Layer.provide(LanguageModelProposer.layer({ ...openai, offline }))),
+      Guarded.proposer.pipe(Layer.provide(LanguageModelProposer.layer({ ...real, offline }))),
       managerUrl === undefined
         ? rules
-        : HttpManager.layer({ url: managerUrl, providers, prices: table }).pipe(Layer.provide(rules))
+        : HttpManager.layer({ url: managerUrl, ...options }).pipe(Layer.provide(rules))
     )
   })
 )
