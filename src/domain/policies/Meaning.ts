@@ -319,7 +319,15 @@ const rows: Record<Reason["_tag"], Row> = {
     "high",
     false,
     "none",
-    "Install the editor, or unset MOOSE_EDITOR to use the built-in one."
+    "Install the editor, name it with MOOSE_AIDER, or unset MOOSE_EDITOR to use the built-in one."
+  ),
+  EditorUnsupported: row(
+    "configuration",
+    "configuration",
+    "high",
+    false,
+    "none",
+    "Install the version named above, or unset MOOSE_EDITOR to use the built-in editor; moose doctor tells when it is right."
   ),
   EditorCrashed: row(
     "ambiguous",
