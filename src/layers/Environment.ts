@@ -22,6 +22,7 @@ import * as EscalationsStore from "./postgres/EscalationsStore.ts"
 import * as IncidentsStore from "./postgres/IncidentsStore.ts"
 import * as JournalStore from "./postgres/JournalStore.ts"
 import * as Migrations from "./postgres/Migrations.ts"
+import * as ModelRepliesStore from "./postgres/ModelRepliesStore.ts"
 import * as PostgresEngine from "./postgres/PostgresEngine.ts"
 import * as ProjectsStore from "./postgres/ProjectsStore.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
@@ -82,7 +83,8 @@ export const store = Layer.mergeAll(
   JournalStore.layerResources,
   BudgetStore.layer,
   EscalationsStore.layer,
-  IncidentsStore.layer
+  IncidentsStore.layer,
+  ModelRepliesStore.layer
 ).pipe(Layer.provideMerge(StoreCall.layerPg))
 
 /** git's `Authorization` header: the forge's token as the password, on the forge's own address only. */

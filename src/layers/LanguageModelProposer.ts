@@ -1,5 +1,5 @@
-import { Cache, Cause, Duration, Effect, FileSystem, Layer, Match, Path, Redacted } from "effect"
-import { AiError, type LanguageModel, type Response } from "effect/ai"
+import { Cache, Cause, Duration, Effect, FileSystem, Layer, Match, Path } from "effect"
+import type { AiError, LanguageModel } from "effect/ai"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import {
   ContextWindowExceeded,
@@ -12,35 +12,23 @@ import {
 } from "../domain/errors/GenerationError.ts"
 import { AuthenticationFailed, RateLimited, TimedOut } from "../domain/errors/Reasons.ts"
 import { Limits } from "../domain/policies/Limits.ts"
-import * as Prices from "../domain/policies/Prices.ts"
 import type { ModelChoice } from "../domain/Route.ts"
-import type { Usage } from "../domain/Spending.ts"
 import type { Failure, Input } from "../services/Contract.ts"
 import { type ModelReply, Proposer, type ProposerContract } from "../services/Proposer.ts"
+import * as AnthropicModel from "./models/AnthropicModel.ts"
+import * as ModelReason from "./models/ModelReason.ts"
 import * as OfflineModel from "./models/OfflineModel.ts"
-import * as OpenAiReason from "./models/OpenAiReason.ts"
 import * as OpenAiModel from "./models/OpenAiModel.ts"
-import type * as OpenAiRequest from "./models/OpenAiRequest.ts"
+import * as PaidUsage from "./models/PaidUsage.ts"
+import * as Providers from "./models/Providers.ts"
 
-export interface Options {
-  /** OpenAI, or any server that speaks its chat completions. */
-  readonly openai?: {
-    readonly apiKey: Redacted.Redacted<string>
-    readonly baseUrl?: string
-    readonly tokenLimit?: OpenAiRequest.TokenLimit
-  }
+export interface Options extends Providers.Providers {
   /** May the offline model be asked? */
   readonly offline: boolean
 }
 
-type Reason = Failure<typeof ProposerContract, "ask">
+export type Reason = Failure<typeof ProposerContract, "ask">
 type Ask = Input<typeof ProposerContract, "ask">
-
-const operations: Record<ModelChoice["provider"], string> = {
-  openai: "POST /chat/completions",
-  anthropic: "POST /v1/messages",
-  offline: "read fixtures/demo/replies"
-}
 
 /** What the provider said, as evidence, and whether it called itself overloaded. */
 const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
@@ -48,9 +36,9 @@ const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
   const description = "description" in reason ? reason.description : undefined
   const http = "http" in reason ? reason.http : undefined
   const status = http?.response?.status
-  const { overloaded = false, ...met } = OpenAiReason.factsOf(reason)
+  const { overloaded = false, ...met } = ModelReason.factsOf(reason)
   const evidence = Evidence.make({
-    operation: operations[choice.provider],
+    operation: Providers.operations[choice.provider],
     excerpt: description ?? http?.body ?? reason.message,
     ...(status === undefined ? {} : { httpStatus: status }),
     ...met,
@@ -74,9 +62,9 @@ export const translate =
         AuthenticationError: () => new AuthenticationFailed({ service, evidence }),
         ContentPolicyError: () => new Refused({ model, evidence }),
         InvalidRequestError: ({ constraint }) => {
-          if (constraint === OpenAiReason.contextLengthExceeded)
+          if (constraint === ModelReason.contextLengthExceeded)
             return new ContextWindowExceeded({ model, evidence })
-          if (constraint === OpenAiReason.modelNotFound) return new ModelNotFound({ model, evidence })
+          if (constraint === ModelReason.modelNotFound) return new ModelNotFound({ model, evidence })
           return rejected()
         },
         InternalProviderError: () =>
@@ -105,62 +93,19 @@ export const translate =
     )
   }
 
-const finishes = {
-  stop: "stop",
-  length: "length",
-  "content-filter": "content-filter",
-  "tool-calls": "other",
-  error: "other",
-  pause: "other",
-  other: "other",
-  unknown: "other"
-} as const
-
-/**
- * An answer that was cut or filtered is an answer: it was paid for. Where the provider does not say what was
- * used, the call counts at the most it can have cost, which for the output is the whole limit: hidden
- * reasoning is paid for and is not in the text.
- */
-const usageOf = (ask: Ask, { inputTokens, outputTokens }: Response.Usage): Usage => {
-  const { total, cacheRead, cacheWrite } = inputTokens
-  const most = Prices.dearestUsage(ask.model, Prices.inputTokensUpperBound(ask.system + ask.prompt))
-  return {
-    ...(total === undefined
-      ? most
-      : {
-          inputTokens: total,
-          ...(cacheRead === undefined ? {} : { cacheReadTokens: cacheRead }),
-          ...(cacheWrite === undefined ? {} : { cacheWriteTokens: cacheWrite })
-        }),
-    outputTokens: outputTokens.total ?? most.outputTokens
-  }
-}
-
 const replyOf = (ask: Ask, response: LanguageModel.GenerateTextResponse<{}>): ModelReply => ({
   text: response.text,
-  finish: finishes[response.finishReason],
-  usage: usageOf(ask, response.usage)
+  finish: PaidUsage.finishOf(response.finishReason),
+  usage: PaidUsage.usageOf(ask.model, ask.system + ask.prompt, response)
 })
-
-const absent = (choice: ModelChoice, excerpt: string) =>
-  Evidence.make({ operation: operations[choice.provider], excerpt })
-
-const withoutKey = (choice: ModelChoice): Reason =>
-  new AuthenticationFailed({
-    service: choice.provider,
-    evidence: absent(choice, "no key is set; set OPENAI_API_KEY")
-  })
 
 const withoutOffline = (choice: ModelChoice): Reason =>
   new ModelNotFound({
     model: choice.model,
-    evidence: absent(choice, "the offline model is switched off, because a real one is connected")
-  })
-
-const withoutAnthropic = (choice: ModelChoice): Reason =>
-  new ModelNotFound({
-    model: choice.model,
-    evidence: absent(choice, "Moose has a price for it, and no connection to Anthropic yet")
+    evidence: Evidence.make({
+      operation: Providers.operations[choice.provider],
+      excerpt: "the offline model is switched off, because a real one is connected"
+    })
   })
 
 /** A proposer that asks Effect's language models, each call once and within `Limits.modelCall`. */
@@ -171,13 +116,24 @@ export const layer = (options: Options): Layer.Layer<Proposer, never, FileSystem
       const offline = yield* OfflineModel.make
 
       const open = (choice: ModelChoice): Effect.Effect<LanguageModel.LanguageModel, Reason> => {
-        if (choice.provider === "offline")
-          return options.offline ? Effect.succeed(offline) : Effect.fail(withoutOffline(choice))
-        if (choice.provider === "anthropic") return Effect.fail(withoutAnthropic(choice))
-        if (options.openai === undefined || Redacted.value(options.openai.apiKey).trim() === "")
-          return Effect.fail(withoutKey(choice))
-        const { model, maxOutputTokens } = choice
-        return OpenAiModel.make({ ...options.openai, model, maxOutputTokens, timeout: Limits.modelCall })
+        const { model, maxOutputTokens, provider } = choice
+        const asked = { model, maxOutputTokens, timeout: Limits.modelCall }
+        switch (provider) {
+          case "offline":
+            return options.offline ? Effect.succeed(offline) : Effect.fail(withoutOffline(choice))
+          case "openai": {
+            const at = Providers.connected(options, provider)
+            return at === undefined
+              ? Effect.fail(Providers.withoutKey(provider))
+              : OpenAiModel.make({ ...at, ...asked })
+          }
+          case "anthropic": {
+            const at = Providers.connected(options, provider)
+            return at === undefined
+              ? Effect.fail(Providers.withoutKey(provider))
+              : AnthropicModel.make({ ...at, ...asked })
+          }
+        }
       }
       // Keyed by the whole choice: the same model with another output limit is another model.
       const models = yield* Cache.make({ lookup: open, capacity: Limits.modelsReadyMax })

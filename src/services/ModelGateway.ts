@@ -4,6 +4,7 @@ import {
   AuthenticationFailed,
   BudgetExceeded,
   TimedOut,
+  UnexpectedDefect,
   ledgerReasons,
   storeReasons
 } from "../domain/errors/Reasons.ts"
@@ -43,13 +44,13 @@ export const GatewayOutcome = Schema.Union([
   Schema.TaggedStruct("Rejected", { status: Schema.Int, problem: Schema.String }),
   /** The provider failed, and its answer was handed on as it is. `presumed` where it may have to be paid all the same. */
   Schema.TaggedStruct("Failed", {
-    reason: Schema.Union([...modelReasons, TimedOut]),
+    reason: Schema.Union([...modelReasons, TimedOut, UnexpectedDefect]),
     presumed: Schema.Boolean
   }),
-  /** Whoever asked went away before the answer was there: it counts as spent. */
-  Schema.TaggedStruct("Abandoned", {}),
+  /** Whoever asked went away before the answer was there. It counts as spent where it was `sent` already. */
+  Schema.TaggedStruct("Abandoned", { sent: Schema.Boolean }),
   /** The answer came and could not be journaled, so it was not handed on: it counts as spent. */
-  Schema.TaggedStruct("Unkept", { reason: Schema.Union([...ledgerReasons, ...storeReasons]) })
+  Schema.TaggedStruct("Unkept", { reason: Schema.Union(storeReasons) })
 ])
 export type GatewayOutcome = typeof GatewayOutcome.Type
 

@@ -4,6 +4,7 @@ import { Run, WorkOrderId } from "../domain/Ids.ts"
 import { ReservationId, Usage } from "../domain/Spending.ts"
 import { Usd } from "../domain/Usd.ts"
 import type { Service } from "./Contract.ts"
+import { ModelReply } from "./Proposer.ts"
 
 /** A provider's reply, exactly as it came. */
 export const RawReply = Schema.Struct({
@@ -22,7 +23,13 @@ const Key = Schema.Struct({
   ordinal: Schema.Int
 })
 
-const Paid = Schema.Struct({ model: Schema.String, usage: Usage, amount: Usd, reply: RawReply })
+const Paid = Schema.Struct({
+  model: Schema.String,
+  finish: ModelReply.fields.finish,
+  usage: Usage,
+  amount: Usd,
+  reply: RawReply
+})
 
 export const ModelRepliesContract = {
   /** The reply, if it was ever bought. */

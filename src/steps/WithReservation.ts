@@ -15,7 +15,13 @@ import { bounded } from "./Bounded.ts"
 import type { At } from "./StepContext.ts"
 
 /** One paid call before it is made. */
-export interface Estimate<Reply, Failure, R> {
+export interface Estimate<Reply, Failure, R> extends Omit<Keeping<Reply, Failure, R, StoreReason>, "keep"> {
+  /** What a reply cost, from the usage in it. */
+  readonly bill: (reply: Reply) => { readonly amount: Usd; readonly usage: Usage }
+}
+
+/** One paid call whose reply is kept, with its bill, by whoever makes it. */
+export interface Keeping<Reply, Failure, R, Unkept> {
   readonly at: At
   /** Names the call within the run. */
   readonly call: string
@@ -24,12 +30,12 @@ export interface Estimate<Reply, Failure, R> {
   readonly rule: SpendRule
   /** The most that the call can cost. */
   readonly amount: Usd
-  /** What a reply cost, from the usage in it. */
-  readonly bill: (reply: Reply) => { readonly amount: Usd; readonly usage: Usage }
+  /** Commits that the reply came, and what it cost. */
+  readonly keep: (reply: Reply, reservation: Reservation) => Effect.Effect<void, Unkept, R>
   /** Did a call that failed like this surely cost nothing? */
   readonly surelyUnspent: (failure: Failure) => boolean
   /** Hears of a reservation that could not be closed, and is left to the sweep. */
-  readonly unclosed: (reason: LedgerUnavailable | LedgerConflict) => Effect.Effect<void, StoreReason, R>
+  readonly unclosed: (reason: LedgerUnavailable | LedgerConflict) => Effect.Effect<void, Unkept, R>
 }
 
 type StoreReason = StoreUnavailable | StoreConflict
@@ -75,28 +81,23 @@ const renewing = (reservation: Reservation) =>
   )
 
 /**
- * Makes a paid call within the budget: reserved at its worst case, then settled from the reply's usage in the
- * commit that keeps the reply. A call that failed and surely cost nothing is cancelled; one whose outcome is
- * unknown, or that was interrupted after it had begun, counts as spent. Fails with BudgetExceeded before anything
- * is asked when the worst case does not fit.
+ * Makes a paid call within the budget: reserved at its worst case, then kept with its bill in one commit. A call
+ * that failed and surely cost nothing is cancelled; one whose outcome is unknown, or that was interrupted after it
+ * had begun, counts as spent. Fails with BudgetExceeded before anything is asked when the worst case does not fit.
  */
-export const withReservation =
-  <Reply, Failure, R2>(estimate: Estimate<Reply, Failure, R2>) =>
+export const keepingReply =
+  <Reply, Failure, R2, Unkept>(estimate: Keeping<Reply, Failure, R2, Unkept>) =>
   <R>(call: Effect.Effect<Reply, Failure, R>) =>
     Effect.gen(function* () {
       const budget = yield* Budget
-      const journal = yield* StepJournal
-      const { at, bill, surelyUnspent, unclosed, call: name, category, model, rule, amount } = estimate
+      const { at, keep, surelyUnspent, unclosed, call: name, category, model, rule, amount } = estimate
       let begun = false
 
       const close = (
         reservation: Reservation,
         exit: Exit.Exit<Reply, Failure>
-      ): Effect.Effect<void, StoreReason, R2> => {
-        if (Exit.isSuccess(exit)) {
-          const fact = { _tag: "CostSettled", reservation: reservation.id, ...bill(exit.value) } as const
-          return journal.append({ ...at, facts: [fact] })
-        }
+      ): Effect.Effect<void, Unkept, R2> => {
+        if (Exit.isSuccess(exit)) return keep(exit.value, reservation)
         const failure = Exit.findErrorOption(exit)
         const unspent = !begun || (Option.isSome(failure) && surelyUnspent(failure.value))
         const closed = unspent ? budget.cancel(reservation) : budget.presume(reservation)
@@ -113,4 +114,16 @@ export const withReservation =
           }),
         close
       )
+    })
+
+/** The same, settled from the reply's usage in the commit that keeps the running step's result. */
+export const withReservation =
+  <Reply, Failure, R2>(estimate: Estimate<Reply, Failure, R2>) =>
+  <R>(call: Effect.Effect<Reply, Failure, R>) =>
+    Effect.gen(function* () {
+      const journal = yield* StepJournal
+      const { at, bill } = estimate
+      const keep = (reply: Reply, { id }: Reservation) =>
+        journal.append({ ...at, facts: [{ _tag: "CostSettled", reservation: id, ...bill(reply) }] })
+      return yield* keepingReply({ ...estimate, keep })(call)
     })

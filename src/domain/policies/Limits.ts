@@ -56,6 +56,16 @@ export const Limits = {
   modelCall: Duration.minutes(5),
   /** The longest answer of a model provider that is read. */
   modelReplyBytesMax: 16 * 1024 * 1024,
+  /** The longest request that a program may make through the model gateway, and how many in one attempt. */
+  gatewayBodyBytesMax: 8 * 1024 * 1024,
+  gatewayCallsMax: 64,
+  /** How many requests it forwards at once, and how much of a streamed answer waits for a slow program: so many pieces. */
+  gatewayCallsAtOnce: 16,
+  gatewayPiecesMax: 64,
+  gatewayConnectionsMax: 256,
+  /** How long a program may take over its request's headers, and an open request at the gateway's end. */
+  gatewayHeaders: Duration.seconds(10),
+  gatewayGrace: Duration.seconds(2),
   /** A call that claims to have used more tokens than this is not believed. */
   modelTokensMax: 100_000_000,
   /** The longest answer that a request asks for, where the model itself could give a longer one. */

@@ -1,17 +1,11 @@
 import { Option, Schema } from "effect"
 import type { Response } from "effect/ai"
 import { Limits } from "../../domain/policies/Limits.ts"
+import { ErrorDetail } from "./ProviderFailure.ts"
 
 /** What of OpenAI's chat completions is read, and what its parts mean. Compatible servers leave much of it out. */
 
 const maybe = <S extends Schema.Top>(schema: S) => Schema.optional(Schema.NullOr(schema))
-
-/** An error as the provider words it. Compatible servers send it without the `error` around it, too. */
-export const ErrorDetail = Schema.Struct({
-  message: maybe(Schema.String),
-  code: maybe(Schema.Union([Schema.String, Schema.Number]))
-})
-export type ErrorDetail = typeof ErrorDetail.Type
 
 /** An answer with status 200 that is an error all the same; routers send these. */
 export const ErrorReply = Schema.Struct({ error: ErrorDetail })

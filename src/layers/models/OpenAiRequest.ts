@@ -1,6 +1,7 @@
 import { Result } from "effect"
-import { AiError, type LanguageModel, type Prompt } from "effect/ai"
+import type { AiError, LanguageModel, Prompt } from "effect/ai"
 import type OpenAI from "openai"
+import { textOf, unsupported } from "./PromptText.ts"
 
 /** How a request names its output limit. */
 export type TokenLimit = "max_completion_tokens" | "max_tokens"
@@ -12,20 +13,6 @@ export const openAiUrl = "https://api.openai.com/v1"
 export const tokenLimitOf = (baseUrl: string): TokenLimit =>
   baseUrl.startsWith("https://api.openai.com/") ? "max_completion_tokens" : "max_tokens"
 
-const unsupported = (description: string): AiError.AiErrorReason =>
-  new AiError.InvalidUserInputError({ description })
-
-const textOf = (
-  parts: Prompt.UserMessage["content"] | Prompt.AssistantMessage["content"]
-): Result.Result<string, AiError.AiErrorReason> => {
-  const texts: Array<string> = []
-  for (const part of parts) {
-    if (part.type !== "text") return Result.fail(unsupported(`OpenAiModel sends text only, not ${part.type}`))
-    texts.push(part.text)
-  }
-  return Result.succeed(texts.join("\n"))
-}
-
 const messageOf = (
   message: Prompt.Message
 ): Result.Result<OpenAI.ChatCompletionMessageParam, AiError.AiErrorReason> => {
@@ -35,7 +22,7 @@ const messageOf = (
     case "user":
     case "assistant": {
       const { role } = message
-      return Result.map(textOf(message.content), (content) => ({ role, content }))
+      return Result.map(textOf("OpenAiModel", message.content), (content) => ({ role, content }))
     }
     case "tool":
       return Result.fail(unsupported("OpenAiModel sends text only, not the results of tools"))
@@ -64,3 +51,6 @@ export const bodyOf = (
     [wanted.tokenLimit]: wanted.maxOutputTokens
   }))
 }
+
+/** Where chat completions are asked for, below a base URL. */
+export const urlOf = (baseUrl: string): string => `${baseUrl.replace(/\/$/, "")}/chat/completions`

@@ -7,7 +7,7 @@ import { Usd } from "../../../src/domain/Usd.ts"
 import { type Tag, conditions } from "../../../src/layers/classifiers/llm/Conditions.ts"
 import { translate } from "../../../src/layers/LanguageModelProposer.ts"
 import * as OpenAiFailure from "../../../src/layers/models/OpenAiFailure.ts"
-import * as OpenAiReason from "../../../src/layers/models/OpenAiReason.ts"
+import * as ModelReason from "../../../src/layers/models/ModelReason.ts"
 import { ProposerContract } from "../../../src/services/Proposer.ts"
 
 const choice: ModelChoice = {
@@ -17,7 +17,7 @@ const choice: ModelChoice = {
   inputPerMillion: Usd.make(1),
   outputPerMillion: Usd.make(1)
 }
-const request: OpenAiReason.Request = {
+const request: ModelReason.Request = {
   url: "https://api/v1/chat/completions",
   now: 1_767_225_600_000,
   conceal: (text) => text
@@ -26,7 +26,7 @@ const toReason = (reason: AiError.AiErrorReason) =>
   translate(choice)(AiError.make({ module: "OpenAiModel", method: "generateText", reason }))
 const isDeclared = Schema.is(ProposerContract.ask.failure)
 const isTag = (name: string): name is Tag => name in conditions
-const tags = Object.keys(OpenAiReason.kinds).filter(isTag)
+const tags = Object.keys(ModelReason.kinds).filter(isTag)
 
 /** What the official client throws for an answer. */
 const answered = (status: number, body: object | string, headers: Record<string, string> = {}) =>
@@ -40,7 +40,7 @@ describe("OpenAiFailure", () => {
     for (const tag of tags) {
       const condition = { tag, sideEffect: "possible", ...conditions[tag] } as const
       for (const http of [{ http: { status: 500 } }, {}]) {
-        const met = OpenAiReason.ofCondition(
+        const met = ModelReason.ofCondition(
           tag,
           { condition, retryAfterMs: 7 },
           { raw: "", description: "words", ...http },

@@ -7,16 +7,16 @@ import type { Tag } from "../classifiers/llm/Conditions.ts"
 export const contextLengthExceeded = "context_length_exceeded"
 export const modelNotFound = "model_not_found"
 
-/** What Effect's reasons have no field for, under `metadata.openai`. */
+/** What Effect's reasons have no field for, under `metadata.provider`. */
 export const Facts = Schema.Struct({
-  openai: Schema.Struct({
+  provider: Schema.Struct({
     /** Only `RateLimitError` has a field for it, and overloaded providers say it as well. */
     retryAfterMs: Schema.optionalKey(Schema.Int),
     overloaded: Schema.optionalKey(Schema.Boolean),
     condition: Schema.optionalKey(Evidence.Condition)
   })
 })
-type Facts = (typeof Facts.Type)["openai"]
+type Facts = (typeof Facts.Type)["provider"]
 
 /** `NetworkError` has no metadata: what is known of a connection that failed goes with its cause. */
 class ConnectionFailed extends Schema.TaggedError<ConnectionFailed>()("ConnectionFailed", {
@@ -35,7 +35,7 @@ const decodeFacts = Schema.decodeUnknownOption(Facts)
 export const factsOf = (reason: AiError.AiErrorReason): Facts => {
   const given =
     reason._tag === "NetworkError" ? reason.cause : "metadata" in reason ? reason.metadata : undefined
-  return Option.match(decodeFacts(given), { onNone: () => ({}), onSome: ({ openai }) => openai })
+  return Option.match(decodeFacts(given), { onNone: () => ({}), onSome: ({ provider }) => provider })
 }
 
 /** Where a request went and when its failure was met; `conceal` takes the key out of what servers echo. */
@@ -120,7 +120,7 @@ export const ofCondition = (
   const kind = kinds[tag]
   const description = excerpt(words, request)
   const facts: typeof Facts.Type = {
-    openai: { ...met, ...(kind === "overloaded" ? { overloaded: true } : {}) }
+    provider: { ...met, ...(kind === "overloaded" ? { overloaded: true } : {}) }
   }
   const { status, requestId } = answered ?? {}
   const common = {
