@@ -1,14 +1,8 @@
 import { Clock, Duration, Effect, FileSystem, Layer, Path, type PlatformError, Semaphore } from "effect"
 import { ChildProcessSpawner } from "effect/process"
-import {
-  EditorCrashed,
-  EditorMissing,
-  EditorRejectedEdits,
-  EditorTimedOut,
-  EditorUnsupported
-} from "../domain/errors/ApplyError.ts"
+import { EditorCrashed, EditorRejectedEdits, EditorTimedOut } from "../domain/errors/ApplyError.ts"
 import * as Evidence from "../domain/errors/Evidence.ts"
-import { DiskFull, TimedOut } from "../domain/errors/Reasons.ts"
+import { DiskFull } from "../domain/errors/Reasons.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import type { ModelChoice } from "../domain/Route.ts"
 import { CodeEditor, type CodeEditorContract } from "../services/CodeEditor.ts"
@@ -18,10 +12,10 @@ import { StepJournal } from "../services/StepJournal.ts"
 import { changesSince, headOf } from "./aider/Changes.ts"
 import { editorName, failureOf, verdictOf } from "./aider/Conclude.ts"
 import * as Folder from "./aider/Folder.ts"
-import { invocation, versionOf } from "./aider/Invocation.ts"
+import { invocation } from "./aider/Invocation.ts"
+import * as Look from "./aider/Look.ts"
 import * as Notes from "./aider/Notes.ts"
 import { divide } from "./aider/Parts.ts"
-import { supported, wanted } from "./aider/Version.ts"
 import { classifier as node } from "./classifiers/Node.ts"
 import { conditionOf } from "./classifiers/Condition.ts"
 import { inScope, parse, scopeOf } from "./editor/ScopedPath.ts"
@@ -34,9 +28,6 @@ import * as Subprocess from "./Subprocess.ts"
 type In = Input<typeof CodeEditorContract, "apply">
 
 const spawning = "start aider"
-
-const missing = (operation: string, excerpt: string, cause?: unknown) =>
-  new EditorMissing({ editor: editorName, evidence: Evidence.make({ operation, excerpt, cause }) })
 
 /** What the disk said while Aider's own folder was made or read. */
 const onDisk =
@@ -59,9 +50,11 @@ export const layer = (options: { readonly command: string }) =>
   Layer.effect(
     CodeEditor,
     Effect.gen(function* () {
+      const context = yield* Effect.context<
+        FileSystem.FileSystem | Path.Path | ChildProcessSpawner.ChildProcessSpawner
+      >()
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
       const gateway = yield* ModelGateway
       const journal = yield* StepJournal
       const git = yield* GitCommand.make({})
@@ -69,53 +62,13 @@ export const layer = (options: { readonly command: string }) =>
       const alone = yield* Semaphore.make(1)
       let wellUntil = 0
 
-      const start = (command: Subprocess.Command) =>
-        Effect.provideService(Subprocess.run(command), ChildProcessSpawner.ChildProcessSpawner, spawner)
-
-      const exists = (file: string) => Effect.orElseSucceed(fs.exists(file), () => false)
-
-      /** Without its fence Aider could write wherever this process can. */
-      const isFenced = Effect.fnUntraced(function* (operation: string, { closed }: Folder.Folder) {
-        if (yield* exists(closed)) return
-        const excerpt = `it does not run in a Python that heeds PYTHONPATH, so it cannot be kept in its worktree; install it with pip, pipx or uv`
-        const evidence = Evidence.make({ operation, excerpt })
-        return yield* new EditorUnsupported({ editor: editorName, found: options.command, evidence })
-      })
-
-      const look = Effect.gen(function* () {
-        const operation = "aider --version"
-        const root = yield* fs.makeTempDirectoryScoped({ prefix: "moose-aider-" })
-        const folder = yield* Folder.make(fs, path, path.join(root, "aider"), null)
-        const ended = yield* start({
-          ...versionOf(options.command, folder),
-          timeout: Limits.editorVersion,
-          outputBytesMax: Limits.editorOutputBytesMax
-        })
-        const said = Subprocess.text(ended.stdout).trim()
-        if (ended.exitCode !== 0) {
-          const excerpt = `${said}\n${ended.stderr}`.trim() || `it ended with ${ended.exitCode ?? ended.signal}`
-          return yield* missing(operation, excerpt)
-        }
-        if (!supported(said)) {
-          const excerpt = `it says it is ${JSON.stringify(printable(said))}, and ${wanted} is wanted`
-          const evidence = Evidence.make({ operation, excerpt, exitCode: 0 })
-          return yield* new EditorUnsupported({ editor: editorName, found: printable(said), evidence })
-        }
-        yield* isFenced(operation, folder)
-      }).pipe(
-        Effect.scoped,
-        Effect.catchTags({
-          PlatformError: (error) => Effect.fail(missing("look for aider", error.message, error)),
-          SubprocessMissing: (error) => Effect.fail(missing("aider --version", error.message)),
-          SubprocessFailed: (error) => Effect.fail(missing("aider --version", error.message, error.cause)),
-          SubprocessTimedOut: ({ limitMs }) => new TimedOut({ operation: "aider --version", limitMs })
-        })
-      )
+      const start = (command: Subprocess.Command) => Effect.provide(Subprocess.run(command), context)
+      const isFenced = Look.isFenced(fs, options.command)
 
       const ready = Effect.fn("CodeEditor.ready")(function* () {
         const now = yield* Clock.currentTimeMillis
         if (now < wellUntil) return
-        yield* look
+        yield* Effect.provide(Look.look(options.command), context)
         wellUntil = now + Duration.toMillis(Limits.editorWell)
       }, alone.withPermit)
 
@@ -124,7 +77,11 @@ export const layer = (options: { readonly command: string }) =>
         const excess = proposal.edits[Limits.editsMax]
         if (excess !== undefined) {
           const problem = `a proposal may have ${Limits.editsMax} edits, this one has ${proposal.edits.length}`
-          return yield* new EditorRejectedEdits({ edit: Limits.editsMax + 1, path: printable(excess.path), problem })
+          return yield* new EditorRejectedEdits({
+            edit: Limits.editsMax + 1,
+            path: printable(excess.path),
+            problem
+          })
         }
         const worktree = yield* open(fs, path, directory)
         const scope = yield* scopeOf(worktree, filesInScope)
@@ -158,7 +115,15 @@ export const layer = (options: { readonly command: string }) =>
           (access) =>
             Effect.gen(function* () {
               const command = {
-                ...invocation({ command: options.command, folder, worktree: root, instructions, model, access, files: there }),
+                ...invocation({
+                  command: options.command,
+                  folder,
+                  worktree: root,
+                  instructions,
+                  model,
+                  access,
+                  files: there
+                }),
                 timeout: Duration.millis(timeoutMs),
                 killAfter: Limits.editorKillAfter,
                 outputBytesMax: Limits.editorOutputBytesMax,
@@ -177,11 +142,15 @@ export const layer = (options: { readonly command: string }) =>
           const { failure } = ended
           switch (failure._tag) {
             case "SubprocessMissing":
-              return yield* missing(spawning, failure.message)
+              return yield* Look.missing(spawning, failure.message)
             case "SubprocessFailed":
               return yield* new EditorCrashed({
                 editor: editorName,
-                evidence: Evidence.make({ operation: spawning, excerpt: failure.message, cause: failure.cause })
+                evidence: Evidence.make({
+                  operation: spawning,
+                  excerpt: failure.message,
+                  cause: failure.cause
+                })
               })
             case "SubprocessTimedOut": {
               // It repeats by itself what the gateway refused; then that is what it had no time for.

@@ -30,7 +30,12 @@ export const answers = {
   "into-git": text(block(".git", "", "gitdir: /nowhere")),
   "out-of-scope": text(`${good}\n${block("src/b.js", "export {}", "export const b = 1")}`),
   "cut-off": text("src/a.js\n```\n<<<<<<< SEARCH\nexport const", { finishReason: "length" }),
-  "wrong-key": refusal(401, "Incorrect API key provided: sk-…. Check it.", "invalid_request_error", "invalid_api_key"),
+  "wrong-key": refusal(
+    401,
+    "Incorrect API key provided: sk-…. Check it.",
+    "invalid_request_error",
+    "invalid_api_key"
+  ),
   "no-such-model": refusal(
     404,
     "The model `gpt-test` does not exist or you do not have access to it.",

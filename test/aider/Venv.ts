@@ -30,9 +30,13 @@ const pythons = ["python3.11", "python3.12", "python3.10", "python3"]
 
 const python = (): string => {
   const found = pythons.find((name) => {
-    const { status, stdout } = spawnSync(name, ["-c", "import sys, venv, ensurepip; print(sys.version_info[:2])"], {
-      encoding: "utf8"
-    })
+    const { status, stdout } = spawnSync(
+      name,
+      ["-c", "import sys, venv, ensurepip; print(sys.version_info[:2])"],
+      {
+        encoding: "utf8"
+      }
+    )
     return status === 0 && /\(3, 1[012]\)/.test(stdout)
   })
   if (found === undefined) throw new Error(`none of ${pythons.join(", ")} is a Python 3.10 to 3.12 with venv`)

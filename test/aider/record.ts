@@ -21,7 +21,7 @@ import * as Venv from "./Venv.ts"
 const fixtures = fileURLToPath(new URL("../fixtures/aider/", import.meta.url))
 const token = Redacted.make("token-of-this-attempt")
 
-export const model: ModelChoice = {
+const model: ModelChoice = {
   provider: "openai",
   model: "gpt-test",
   maxOutputTokens: 4_096,
@@ -31,7 +31,8 @@ export const model: ModelChoice = {
 
 interface Scenario {
   readonly word: string
-  readonly env?: Record<string, string>
+  /** A variable that it does not get. */
+  readonly without?: string
   /** Something to spoil before it starts. */
   readonly spoil?: (where: { readonly worktree: string; readonly folder: Folder.Folder }) => void
   readonly command?: string
@@ -43,7 +44,7 @@ const scenarios: Record<string, Scenario> = {
   success: { word: "round-well" },
   "success-after-reflection": { word: "fits-at-last" },
   "binary-missing": { word: "round-well", command: "/usr/bin/env" },
-  "no-key": { word: "round-well", env: { OPENAI_API_KEY: "" } },
+  "no-key": { word: "round-well", without: "OPENAI_API_KEY" },
   "auth-error-exit-0": { word: "wrong-key" },
   "model-unknown": { word: "no-such-model" },
   "context-exceeded": { word: "too-long" },
@@ -103,15 +104,22 @@ const record = Effect.fnUntraced(function* (name: string, scenario: Scenario, ai
   scenario.spoil?.({ worktree, folder })
 
   const baseUrl = `${url}/v1`
-  const options = { command: aider, folder, worktree, instructions, model, files: [join(worktree, "src/a.js")] }
+  const options = {
+    command: aider,
+    folder,
+    worktree,
+    instructions,
+    model,
+    files: [join(worktree, "src/a.js")]
+  }
   const real = invocation({ ...options, access: { baseUrl, anthropicUrl: url, token } })
-  const { command = real.command, env } = scenario
+  const { command = real.command, without } = scenario
   const args = command === real.command ? real.args : ["aider-that-is-not-installed", ...real.args]
   const run = Subprocess.run({
     ...real,
     command,
     args,
-    env: { ...real.env, ...env },
+    env: Object.fromEntries(Object.entries(real.env ?? {}).filter(([name]) => name !== without)),
     timeout: scenario.timeout ?? Duration.minutes(5),
     outputBytesMax: 1_000_000,
     ...(scenario.killed === true ? { heard: killAider(root) } : {})
@@ -128,7 +136,9 @@ const record = Effect.fnUntraced(function* (name: string, scenario: Scenario, ai
     stdout: Subprocess.text(ended.stdout),
     stderr: ended.stderr,
     analytics: readIfThere(folder.analytics),
-    refused: readIfThere(folder.refused).split("\0").filter((it) => it !== ""),
+    refused: readIfThere(folder.refused)
+      .split("\0")
+      .filter((it) => it !== ""),
     diff: scenario.spoil === undefined ? git(worktree, "diff", "HEAD") : ""
   })
 })
@@ -147,7 +157,12 @@ const killAider = (root: string) => {
     })
 }
 
-const keep = Effect.fnUntraced(function* (name: string, root: string, baseUrl: string, transcript: Transcript) {
+const keep = Effect.fnUntraced(function* (
+  name: string,
+  root: string,
+  baseUrl: string,
+  transcript: Transcript
+) {
   const plain = (text: string): string =>
     text
       .replaceAll(root, "/work")

@@ -5,6 +5,7 @@ import { OutputTruncated, modelReasons } from "./GenerationError.ts"
 import {
   BaseBranchMissing,
   BudgetExceeded,
+  UnexpectedDefect,
   UnknownPrice,
   everyStep,
   gitReasons,
@@ -155,7 +156,8 @@ export const askingEditorReasons = [
   BudgetExceeded,
   ...ledgerReasons,
   ...storeReasons,
-  ...gitReasons
+  ...gitReasons,
+  UnexpectedDefect
 ] as const
 
 export const ApplyReason = Schema.Union([

@@ -319,7 +319,7 @@ const rows: Record<Reason["_tag"], Row> = {
     "high",
     false,
     "none",
-    "Install the editor, name it with MOOSE_AIDER, or unset MOOSE_EDITOR to use the built-in one."
+    "Install Aider (pipx install aider-chat==0.86.2) or name it with MOOSE_AIDER; unset MOOSE_EDITOR to use the built-in editor."
   ),
   EditorUnsupported: row(
     "configuration",
@@ -327,7 +327,7 @@ const rows: Record<Reason["_tag"], Row> = {
     "high",
     false,
     "none",
-    "Install the version named above, or unset MOOSE_EDITOR to use the built-in editor; moose doctor tells when it is right."
+    "Install the Aider that is wanted (pipx install aider-chat==0.86.2) and name it with MOOSE_AIDER; unset MOOSE_EDITOR to use the built-in editor."
   ),
   EditorCrashed: row(
     "ambiguous",

@@ -2,10 +2,14 @@ import { Effect, type FileSystem, type Path } from "effect"
 import { text } from "../Subprocess.ts"
 import type { GitCommand } from "../git/Command.ts"
 
-const entries = (bytes: Uint8Array): ReadonlyArray<string> => text(bytes).split("\0").filter((it) => it !== "")
+const entries = (bytes: Uint8Array): ReadonlyArray<string> =>
+  text(bytes)
+    .split("\0")
+    .filter((it) => it !== "")
 
 /** Names of what Aider keeps at a repository's root, wherever it was told to keep it. */
-const isLitter = (path: string): boolean => /^\.aider(?:\.(?:chat|input|llm|tags|ident)[^/]*)?(?:\/|$)/.test(path)
+const isLitter = (path: string): boolean =>
+  /^\.aider(?:\.(?:chat|input|llm|tags|ident)[^/]*)?(?:\/|$)/.test(path)
 
 /** The commit a worktree is at. */
 export const headOf = (git: GitCommand, directory: string) =>

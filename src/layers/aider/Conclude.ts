@@ -119,7 +119,8 @@ const afterReplies = (stdout: string): string => {
 }
 
 const applied = /^Applied edit to /m
-const notApplied = /^(?:The LLM did not conform to the edit format\.|Exception while updating files:|Skipping edits to )/m
+const notApplied =
+  /^(?:The LLM did not conform to the edit format\.|Exception while updating files:|Skipping edits to )/m
 const exhausted = /^Only (\d+) reflections allowed, stopping\.$/
 
 /** How often its model was shown that an edit does not fit, before it gave up. */
@@ -163,7 +164,10 @@ const unsafe = ({ refused, relative }: Run): UnsafeEdit | undefined => {
 }
 
 /** What the gateway knows of the last request: its word on what models and the ledger said is first-hand. */
-export const verdictOf = ({ calls }: GatewayAccount, { model, maxOutputTokens }: ModelChoice): Reason | undefined => {
+export const verdictOf = (
+  { calls }: GatewayAccount,
+  { model, maxOutputTokens }: ModelChoice
+): Reason | undefined => {
   const outcome = calls.at(-1)?.outcome
   switch (outcome?._tag) {
     case "Refused":
@@ -213,7 +217,9 @@ const byItsWords = (run: Run): Reason => {
     case "ModelNotFound":
       return new ModelNotFound({ model: model.model, evidence })
     case "NoChanges":
-      return run.changed.length === 0 ? new NoChanges({}) : new EditorCrashed({ editor: editorName, evidence })
+      return run.changed.length === 0
+        ? new NoChanges({})
+        : new EditorCrashed({ editor: editorName, evidence })
     case "ProviderOverloaded":
       return new ProviderOverloaded({ model: model.model, evidence })
     case "QuotaExhausted":

@@ -21,7 +21,6 @@ const clean = (folder: Folder, worktree: string) => ({
   HOME: folder.home,
   TMPDIR: folder.temporary,
   LC_ALL: "C.UTF-8",
-  TERM: "dumb",
   NO_COLOR: "1",
   COLUMNS: columns,
   // It opens addresses that it finds in errors.

@@ -43,9 +43,11 @@ export const told = Effect.fnUntraced(function* <A, E, R>(
     notes++
     const rest = notes === Limits.editorNotesMax ? "\n(what follows is in the log only)" : ""
     const message = `aider: ${text.slice(0, Limits.editorNoteCharactersMax)}${rest}`
-    yield* journal.commit({ ...at, facts: [{ _tag: "Noted", step: "applying", message }] }).pipe(
-      Effect.catch((error) => Effect.logWarning("A note of the editor's output could not be stored", error))
-    )
+    yield* journal
+      .commit({ ...at, facts: [{ _tag: "Noted", step: "applying", message }] })
+      .pipe(
+        Effect.catch((error) => Effect.logWarning("A note of the editor's output could not be stored", error))
+      )
   })
 
   const telling = yield* Stream.fromQueue(lines).pipe(

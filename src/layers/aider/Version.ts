@@ -2,4 +2,4 @@
 export const wanted = "0.86"
 
 /** Is what `aider --version` prints one of them? */
-export const supported = (said: string): boolean => /^aider 0\.86\.\d+\b/m.test(said)
+export const supported = (said: string): boolean => /^\S+ 0\.86\.\d+\b/m.test(said)
