@@ -117,6 +117,7 @@ export const run = Effect.fnUntraced(
         managerUrl: undefined,
         clientManagerUrl: undefined,
         editor: "built-in",
+        aider: "aider",
         slots: 8
       })
     )

@@ -7,6 +7,7 @@ import * as Notices from "../operations/Notices.ts"
 import * as ReservationSweep from "../operations/ReservationSweep.ts"
 import * as StuckWatch from "../operations/StuckWatch.ts"
 import * as pipeline from "../pipeline.ts"
+import * as AiderProcess from "./AiderProcess.ts"
 import * as LocalForge from "./forge/LocalForge.ts"
 import * as FileSpool from "./FileSpool.ts"
 import * as GitCli from "./GitCli.ts"
@@ -155,6 +156,18 @@ export const providers = Effect.map(
 /** Their models, for programs that ask by themselves. */
 export const gateway = Layer.unwrap(Effect.map(providers, LoopbackGateway.layer))
 
+/** Aider, which asks its models through the gateway. */
+const aider = Layer.unwrap(Effect.map(Settings, ({ aider }) => AiderProcess.layer({ command: aider }))).pipe(
+  Layer.provide(gateway)
+)
+
+/** Who makes the edits. */
+export const editor = Layer.unwrap(
+  Effect.map(Settings, (settings): typeof aider | typeof PatchEditor.layer =>
+    settings.editor === "aider" ? aider : PatchEditor.layer
+  )
+)
+
 /** Their models, each left alone for a while when it is down; and who chooses between them. */
 const models = Layer.unwrap(
   Effect.gen(function* () {
@@ -189,13 +202,9 @@ const escalating = Layer.unwrap(
 )
 
 /** What the steps reach the world through. */
-export const tools = Layer.mergeAll(
-  models,
-  PatchEditor.layer,
-  SubprocessChecks.layer,
-  workspace,
-  escalating
-).pipe(Layer.provideMerge(forge))
+export const tools = Layer.mergeAll(models, editor, SubprocessChecks.layer, workspace, escalating).pipe(
+  Layer.provideMerge(forge)
+)
 
 /** The store and what it is kept in: enough to submit, look and decide. */
 export const stored = store.pipe(Layer.provideMerge(database))

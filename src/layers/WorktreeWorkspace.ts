@@ -23,7 +23,7 @@ const worktreeFailed = (path: string, operation: string, excerpt: string): Workt
 /**
  * `Workspace` in a folder of its own: `mirrors/<project>.git` is a bare copy of the repository,
  * `worktrees/<project>/<order>-<run>` a checkout of it, `instructions/<order>-<run>.md` what an outside
- * editor is told.
+ * editor is told, and the folder beside it of the same name and `.d` what such an editor keeps meanwhile.
  */
 export const layer = (options: {
   readonly directory: string
@@ -139,10 +139,13 @@ export const layer = (options: {
       ) {
         const operation = "remove instructions"
         const { instructions } = placesOf(input)
-        yield* Effect.mapError(fs.remove(instructions, { force: true }), (error) =>
-          fileReason(operation, instructions, error)
-        )
-        return !(yield* exists(operation, instructions))
+        for (const target of [instructions, `${instructions}.d`]) {
+          yield* Effect.mapError(fs.remove(target, { recursive: true, force: true }), (error) =>
+            fileReason(operation, target, error)
+          )
+          if (yield* exists(operation, target)) return false
+        }
+        return true
       })
 
       /** May this order's branch be made, or moved away from where it is? */

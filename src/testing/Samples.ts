@@ -7,6 +7,7 @@ import {
   EditorMissing,
   EditorRejectedEdits,
   EditorTimedOut,
+  EditorUnsupported,
   NoChanges,
   OutOfScopeEdit,
   UnsafeEdit,
@@ -256,6 +257,11 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
       excerpt: "spawn aider ENOENT",
       cause: new Error("spawn aider ENOENT")
     })
+  }),
+  EditorUnsupported: new EditorUnsupported({
+    editor: "aider",
+    found: "0.50.1",
+    evidence: git("aider --version", 0, "it is version 0.50.1, and 0.86 is wanted")
   }),
   EditorCrashed: new EditorCrashed({
     editor: "aider",

@@ -95,6 +95,23 @@ export const Limits = {
   /** How many lines are compared to find where one diff fits. */
   diffComparisonsMax: 5_000_000,
 
+  /** One run of an outside editor, unless the order says otherwise; and its answer to which version it is. */
+  editor: Duration.minutes(5),
+  editorVersion: Duration.seconds(45),
+  /** How long an editor that was found well is believed to be. */
+  editorWell: Duration.minutes(10),
+  /** How long it may take to end after it was asked to, before it is killed. */
+  editorKillAfter: Duration.seconds(5),
+  /** What is kept of each of an editor's outputs, and of its own log. */
+  editorOutputBytesMax: 256 * 1024,
+  /** An editor's output goes to the timeline in so many notes of so many characters, each for lines of so long. */
+  editorNotesMax: 20,
+  editorNoteCharactersMax: 1_000,
+  editorNoteEvery: Duration.seconds(2),
+  editorNoteLines: 40,
+  /** How long the timeline may take to hear the last of it. */
+  editorNoteLast: Duration.seconds(5),
+
   /** The largest change that is stored with the order. */
   patchBytesMax: 8 * 1024 * 1024,
   /** How much of the repository a model is shown. */

@@ -111,6 +111,7 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     BaseBranchMissing: human,
     PermissionDenied: human,
     EditorMissing: human,
+    EditorUnsupported: human,
     RateLimited: againThenWait,
     CircuitOpen: againThenWait,
     ForgeFailed: againThenWait,
@@ -151,17 +152,25 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     WorktreeFailed: again,
     BranchConflict: human,
     EditorMissing: human,
+    EditorUnsupported: human,
     EditorCrashed: again,
     EditorTimedOut: again,
     // The model is shown what was wrong with its change, once; an order that brings its own goes back to its author.
     EditorRejectedEdits: repair,
     ChecksFailed: repair,
     OutOfScopeEdit: repair,
-    // Of the model that should mend a change.
+    // Of the model that should mend a change, or that the editor asks.
     RateLimited: againThenWait,
     ProviderOverloaded: againThenWait,
     ProviderUnavailable: againThenWait,
     CircuitOpen: againThenWait,
+    QuotaExhausted: human,
+    ModelNotFound: human,
+    RequestRejected: human,
+    // It has proposed the change already, so another model would begin anew: that is for whoever ordered it.
+    ContextWindowExceeded: director,
+    OutputTruncated: director,
+    Refused: director,
     NoChanges: director,
     ChangeTooLarge: director,
     UnsafeEdit: director
