@@ -74,8 +74,8 @@ export const database = Layer.unwrap(
   )
 )
 
-/** Everything that lives in the database. */
-export const store = Layer.mergeAll(
+/** Everything that lives in the database, however its functions are called. */
+export const stores = Layer.mergeAll(
   WorkOrdersStore.layer,
   ProjectsStore.layer,
   JournalStore.layerJournal,
@@ -83,7 +83,10 @@ export const store = Layer.mergeAll(
   BudgetStore.layer,
   EscalationsStore.layer,
   IncidentsStore.layer
-).pipe(Layer.provideMerge(StoreCall.layerPg))
+)
+
+/** Everything that lives in the database. */
+export const store = stores.pipe(Layer.provideMerge(StoreCall.layerPg))
 
 /** git's `Authorization` header: the forge's token as the password, on the forge's own address only. */
 const basic = (token: Redacted.Redacted<string>) =>
@@ -189,7 +192,7 @@ export const stored = store.pipe(Layer.provideMerge(database))
 export const everything = tools.pipe(Layer.provideMerge(stored))
 
 /** The pipeline on the durable engine, claiming work: everything, or only the executions named. */
-export const worker = (options: { readonly only?: ReadonlyArray<string> } = {}) =>
+export const worker = (options: Omit<PostgresEngine.Options, "slots"> = {}) =>
   Layer.unwrap(
     Effect.map(Settings, ({ slots }) =>
       pipeline.layer.pipe(

@@ -1,0 +1,129 @@
+import { randomUUID } from "node:crypto"
+import { PgClient } from "@effect/sql-pg"
+import { Duration, Effect, FileSystem, Layer, Path, Redacted } from "effect"
+import * as LocalForge from "../../src/layers/forge/LocalForge.ts"
+import * as EmbeddedPostgres from "../../src/layers/postgres/EmbeddedPostgres.ts"
+import * as Migrations from "../../src/layers/postgres/Migrations.ts"
+import * as Subprocess from "../../src/layers/Subprocess.ts"
+import type { Sabotage } from "./Messages.ts"
+import * as Processes from "./Processes.ts"
+
+/* What schedules that come one after the other share: a server, a forge, processes that are loaded. */
+
+/** git by hand, which sees no configuration of this machine. */
+export const git = Effect.fnUntraced(function* (cwd: string, ...args: ReadonlyArray<string>) {
+  const ended = yield* Subprocess.run({
+    command: "git",
+    args: ["-c", "safe.bareRepository=all", ...args],
+    cwd,
+    env: {
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_AUTHOR_NAME: "Ada",
+      GIT_AUTHOR_EMAIL: "ada@example.org",
+      GIT_COMMITTER_NAME: "Ada",
+      GIT_COMMITTER_EMAIL: "ada@example.org"
+    },
+    timeout: Duration.seconds(30),
+    outputBytesMax: 1024 * 1024
+  })
+  if (ended.exitCode !== 0) return yield* Effect.fail(new Error(`git ${args.join(" ")}: ${ended.stderr}`))
+  return Subprocess.text(ended.stdout).trim()
+})
+
+const files: Readonly<Record<string, string>> = {
+  "README.md": "# Questions and answers\n",
+  "src/question.txt": "What is the answer?\n"
+}
+
+/** A repository to copy. */
+const origin = Effect.fnUntraced(function* (root: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const checkout = path.join(root, "checkout")
+  const bare = path.join(root, "origin.git")
+  yield* fs.makeDirectory(path.join(checkout, "src"), { recursive: true })
+  yield* git(checkout, "init", "--quiet", "--initial-branch=main", "--template=")
+  yield* Effect.forEach(Object.entries(files), ([name, content]) =>
+    fs.writeFileString(path.join(checkout, name), content)
+  )
+  yield* git(checkout, "add", "--all")
+  yield* git(checkout, "commit", "--quiet", "--message", "Begin")
+  yield* git(root, "clone", "--quiet", "--bare", "--template=", checkout, bare)
+  return bare
+})
+
+const on = (url: Redacted.Redacted<string>, ...statements: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const sql = yield* PgClient.PgClient
+    yield* Effect.forEach(statements, (statement) => sql.unsafe(statement).unprepared)
+  }).pipe(Effect.provide(PgClient.layer({ url, maxConnections: 1 })))
+
+/** The mechanism is really gone: the function that had it is another one. */
+const without: Partial<Record<Sabotage, string>> = {
+  fencing: `create or replace function moose.lock_claim(p jsonb) returns moose.executions language sql as
+    $$ select * from moose.executions where id = p->>'execution' for update $$`,
+  intents: `create or replace function moose.intend_resources(p jsonb) returns jsonb language sql as
+    $$ select 'null'::jsonb $$`
+}
+
+const template = "template_crash"
+
+const make = Effect.fnUntraced(function* (program: string, sabotage: Sabotage | null) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const root = yield* fs.makeTempDirectoryScoped({ prefix: "moose-crash-" })
+  const server = yield* EmbeddedPostgres.EmbeddedPostgres
+  const withName = (name: string) => {
+    const url = new URL(Redacted.value(server.url))
+    url.pathname = `/${name}`
+    return Redacted.make(url.href)
+  }
+  // Processes are killed here, and the machine is not: what the system was told to write is there afterwards.
+  yield* on(server.url, "alter system set fsync = off", "select pg_reload_conf()", `create database ${template}`)
+  yield* Effect.provide(Migrations.run, PgClient.layer({ url: withName(template), maxConnections: 2 }))
+  const removed = sabotage === null ? undefined : without[sabotage]
+  if (removed !== undefined) yield* on(withName(template), removed)
+
+  const forge = yield* LocalForge.make({ directory: path.join(root, "forge") })
+  const pool = yield* Processes.pool(program, 1)
+  const bare = yield* origin(root)
+
+  return {
+    dataDirectory: server.dataDirectory,
+    forge,
+    pool,
+    sabotage,
+    /** A database of one's own with every migration applied; dropped with the scope. */
+    database: Effect.gen(function* () {
+      const name = `crash_${randomUUID().replaceAll("-", "")}`
+      yield* Effect.acquireRelease(on(server.url, `create database ${name} template ${template} strategy wal_log`), () =>
+        Effect.orDie(on(server.url, `drop database ${name} with (force)`))
+      )
+      return withName(name)
+    }),
+    /** A folder of one's own, and in it a repository of one's own that the forge knows. Gone with the scope. */
+    repository: Effect.fnUntraced(function* (name: string) {
+      const directory = yield* fs.makeTempDirectoryScoped({ directory: root, prefix: "schedule-" })
+      const location = path.join(directory, "origin.git")
+      yield* fs.copy(bare, location)
+      yield* forge.registerRepository({ owner: "moose", name, location })
+      return { directory, location, repository: { owner: "moose", name } }
+    })
+  }
+})
+export type Lane = Effect.Success<ReturnType<typeof make>>
+
+/** Runs schedules one after the other on a lane of their own. */
+export const use = <A, E, R>(
+  program: string,
+  sabotage: Sabotage | null,
+  run: (lane: Lane) => Effect.Effect<A, E, R>
+) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const dataDirectory = yield* fs.makeTempDirectoryScoped({ prefix: "moose-crash-postgres-" })
+    return yield* Effect.flatMap(make(program, sabotage), run).pipe(
+      Effect.provide(Layer.fresh(EmbeddedPostgres.layer({ dataDirectory })))
+    )
+  }).pipe(Effect.scoped)
