@@ -134,7 +134,9 @@ const money = (
   const wrong = costs.flatMap(({ call, settled, state, tokens }) => {
     if (state !== "settled") return []
     const billed = byTokens.get(tokens ?? 0)?.micros
-    return billed === settled ? [] : [`${call} is settled at ${settled}, and was billed ${billed ?? "nothing"}`]
+    return billed === settled
+      ? []
+      : [`${call} is settled at ${settled}, and was billed ${billed ?? "nothing"}`]
   })
   const twice = costs
     .filter(({ state }) => state === "settled")
@@ -161,17 +163,21 @@ const money = (
   ]
 }
 
+const commitMs = 250
+
+/** The steps that have come to their end, which a wait is not. */
+const finished = (journal: ReadonlyArray<Journaled>) =>
+  journal.filter(({ ended, name }) => ended !== null && stepNames.some((step) => step === name))
+
 /** A step that has ended does nothing any more. Its end is dated a moment before it is committed. */
 const repeated = (journal: ReadonlyArray<Journaled>, trace: ReadonlyArray<Trace>): ReadonlyArray<string> =>
-  journal
-    .filter(({ ended, name }) => ended !== null && stepNames.some((step) => step === name))
-    .flatMap(({ at, name }) =>
-      trace.flatMap((line) =>
-        line._tag === "Did" && line.step === name && line.phase === "before" && line.at > at + 250
-          ? [`${name} had ended, and ${line.effect} was begun for it ${Math.round(line.at - at)} ms later`]
-          : []
-      )
+  finished(journal).flatMap(({ at, name }) =>
+    trace.flatMap((line) =>
+      line._tag === "Did" && line.step === name && line.phase === "before" && line.at > at + commitMs
+        ? [`${name} had ended, and ${line.effect} was begun for it ${Math.round(line.at - at)} ms later`]
+        : []
     )
+  )
 
 const inFolder = (directory: string) => (existsSync(directory) ? readdirSync(directory) : [])
 
@@ -193,7 +199,9 @@ const locksIn = (directory: string): ReadonlyArray<string> =>
     ? readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".lock"))
     : []
 
-const readQuarantined = Schema.decodeUnknownOption(Schema.Struct({ quarantined: Schema.NullOr(Schema.String) }))
+const readQuarantined = Schema.decodeUnknownOption(
+  Schema.Struct({ quarantined: Schema.NullOr(Schema.String) })
+)
 
 /** Everything there is, and whether a row says why; every row, and whether what it says is so. */
 const explained = Effect.fnUntraced(function* (scene: Scene, order: Order) {
@@ -210,7 +218,9 @@ const explained = Effect.fnUntraced(function* (scene: Scene, order: Order) {
       return row.state === "preserved" || (excused && row.state !== "released")
     })
 
-  const branches = (yield* refs(mirror, "refs/heads/moose")).map(({ name }) => name.slice("refs/heads/".length))
+  const branches = (yield* refs(mirror, "refs/heads/moose")).map(({ name }) =>
+    name.slice("refs/heads/".length)
+  )
   const remote = (yield* refs(location, "refs/heads/moose")).map(({ name, sha }) => ({
     name: name.slice("refs/heads/".length),
     sha
@@ -232,9 +242,12 @@ const explained = Effect.fnUntraced(function* (scene: Scene, order: Order) {
   }
   for (const { kind, name, reason, state } of rows) {
     const is = there[kind]?.includes(name) ?? false
-    if (state === "preserved" && !is) found.push(`the ${kind} ${name} is gone, and was to be kept: ${reason ?? ""}`)
-    if (state === "released" && is && !claims(kind, name)) found.push(`the ${kind} ${name} is there, and is said to be gone`)
-    if ((state === "intended" || state === "held") && !excused) found.push(`the ${kind} ${name} is still ${state}`)
+    if (state === "preserved" && !is)
+      found.push(`the ${kind} ${name} is gone, and was to be kept: ${reason ?? ""}`)
+    if (state === "released" && is && !claims(kind, name))
+      found.push(`the ${kind} ${name} is there, and is said to be gone`)
+    if ((state === "intended" || state === "held") && !excused)
+      found.push(`the ${kind} ${name} is still ${state}`)
   }
 
   const quarantined = rows.flatMap(({ evidence, kind }) =>
@@ -271,7 +284,9 @@ const published = (
   const [branch] = remote
   return [
     ...(others.length === 0 && all === 1 ? [] : [`it is completed with ${all} pull requests`]),
-    ...(pull.number === order.pullRequest ? [] : [`its pull request is ${pull.number}, not ${order.pullRequest ?? 0}`]),
+    ...(pull.number === order.pullRequest
+      ? []
+      : [`its pull request is ${pull.number}, not ${order.pullRequest ?? 0}`]),
     ...(pull.head.sha === order.headSha ? [] : ["its pull request shows another commit than its row"]),
     ...(branch?.sha === order.headSha ? [] : ["its remote branch holds another commit than its row"])
   ]
@@ -287,13 +302,16 @@ const sweep = Effect.gen(function* () {
 export interface Verdict {
   readonly status: string
   readonly violations: ReadonlyArray<string>
+  /** How many steps had ended. */
+  readonly steps: number
 }
 
 /** Looks at everything, and says what is not as it must be. */
 export const audit = Effect.fnUntraced(function* (scene: Scene) {
   yield* sweep
   const order = yield* readOrder(scene.order)
-  if (order === undefined) return { status: "gone", violations: ["the order is gone"] } satisfies Verdict
+  if (order === undefined)
+    return { status: "gone", violations: ["the order is gone"], steps: 0 } satisfies Verdict
   const journal = yield* readJournal(scene.order)
   const all = (yield* pulls(scene)).length
   const { found, open, remote } = yield* explained(scene, order)
@@ -305,7 +323,8 @@ export const audit = Effect.fnUntraced(function* (scene: Scene) {
       ...money(yield* readCosts(scene.order), scene.calls, journal),
       ...repeated(journal, scene.trace),
       ...found
-    ]
+    ],
+    steps: finished(journal).length
   }
   return verdict
 })

@@ -5,7 +5,7 @@ import * as LocalForge from "../../src/layers/forge/LocalForge.ts"
 import * as EmbeddedPostgres from "../../src/layers/postgres/EmbeddedPostgres.ts"
 import * as Migrations from "../../src/layers/postgres/Migrations.ts"
 import * as Subprocess from "../../src/layers/Subprocess.ts"
-import type { Sabotage } from "./Messages.ts"
+import type { Sabotage } from "./Plan.ts"
 import * as Processes from "./Processes.ts"
 
 /* What schedules that come one after the other share: a server, a forge, processes that are loaded. */
@@ -80,7 +80,12 @@ const make = Effect.fnUntraced(function* (program: string, sabotage: Sabotage | 
     return Redacted.make(url.href)
   }
   // Processes are killed here, and the machine is not: what the system was told to write is there afterwards.
-  yield* on(server.url, "alter system set fsync = off", "select pg_reload_conf()", `create database ${template}`)
+  yield* on(
+    server.url,
+    "alter system set fsync = off",
+    "select pg_reload_conf()",
+    `create database ${template}`
+  )
   yield* Effect.provide(Migrations.run, PgClient.layer({ url: withName(template), maxConnections: 2 }))
   const removed = sabotage === null ? undefined : without[sabotage]
   if (removed !== undefined) yield* on(withName(template), removed)
@@ -97,8 +102,9 @@ const make = Effect.fnUntraced(function* (program: string, sabotage: Sabotage | 
     /** A database of one's own with every migration applied; dropped with the scope. */
     database: Effect.gen(function* () {
       const name = `crash_${randomUUID().replaceAll("-", "")}`
-      yield* Effect.acquireRelease(on(server.url, `create database ${name} template ${template} strategy wal_log`), () =>
-        Effect.orDie(on(server.url, `drop database ${name} with (force)`))
+      yield* Effect.acquireRelease(
+        on(server.url, `create database ${name} template ${template} strategy wal_log`),
+        () => Effect.orDie(on(server.url, `drop database ${name} with (force)`))
       )
       return withName(name)
     }),

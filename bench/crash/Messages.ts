@@ -3,10 +3,6 @@ import * as Plan from "./Plan.ts"
 
 /** What a bench run and its worker processes say to each other. */
 
-/** What can be taken out, to see that it is missed. */
-export const Sabotage = Schema.Literals(["fencing", "intents", "adoption", "reconciler"])
-export type Sabotage = typeof Sabotage.Type
-
 export const Command = Schema.Union([
   /** Work on what is queued, until told to stop. */
   Schema.TaggedStruct("Run", {
@@ -16,7 +12,7 @@ export const Command = Schema.Union([
     modelUrl: Schema.String,
     home: Schema.String,
     /** A folder whose `git` is put before the real one, and what is written there makes it kill. */
-    programs: Schema.String,
+    programs: Schema.NullOr(Schema.String),
     /** Everything that the process does is written there before it goes on. */
     trace: Schema.String,
     log: Schema.String,
@@ -24,7 +20,7 @@ export const Command = Schema.Union([
     kill: Schema.NullOr(Plan.Kill),
     /** Where the process stops until it is told to go on, because something is about to break. */
     disturbedAt: Schema.NullOr(Schema.Struct({ effect: Plan.Effect, occurrence: Schema.Int })),
-    sabotage: Schema.NullOr(Sabotage)
+    sabotage: Schema.NullOr(Plan.Sabotage)
   }),
   Schema.TaggedStruct("GoOn", {}),
   Schema.TaggedStruct("Stop", {})
@@ -56,7 +52,11 @@ export const Trace = Schema.Union([
     /** Not null when it failed. */
     failed: Schema.NullOr(Schema.String)
   }),
-  Schema.TaggedStruct("Claimed", { at: Schema.Int, pid: Schema.Int, executions: Schema.Array(Schema.String) }),
+  Schema.TaggedStruct("Claimed", {
+    at: Schema.Int,
+    pid: Schema.Int,
+    executions: Schema.Array(Schema.String)
+  }),
   /** What the process believes to be running there, whenever that changes. */
   Schema.TaggedStruct("Running", { at: Schema.Int, pid: Schema.Int, executions: Schema.Array(Schema.String) })
 ])

@@ -54,6 +54,10 @@ export const Story = Schema.Literals([
 ])
 export type Story = typeof Story.Type
 
+/** What can be taken out, to see that it is missed. */
+export const Sabotage = Schema.Literals(["fencing", "intents", "adoption", "reconciler"])
+export type Sabotage = typeof Sabotage.Type
+
 export const Disturbance = Schema.Literals([
   "none",
   /** Another worker is there from the beginning. */
@@ -145,4 +149,12 @@ export const of = (seed: number): Plan => {
     disturbedAt: { effect: pick(places[disturbance], "end", "place"), occurrence: 1 },
     kills
   }
+}
+
+/** Schedules in which it shows soon that a mechanism is gone. */
+export const shows: Readonly<Record<Sabotage, (plan: Plan) => boolean>> = {
+  fencing: ({ disturbance, story }) => disturbance === "frozen" && whole.includes(story),
+  intents: () => true,
+  adoption: ({ kills: [first] }) => first?.effect === "pull request" && first.phase !== "before",
+  reconciler: () => true
 }

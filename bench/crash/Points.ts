@@ -71,7 +71,7 @@ export const make = (options: {
           return undefined
         case "Git": {
           const how = kill.children ? "children" : "alone"
-          writeFileSync(join(run.programs, "armed"), `${how} ${pid} ${during.words}`)
+          writeFileSync(join(run.programs ?? run.home, "armed"), `${how} ${pid} ${during.words}`)
           return undefined
         }
       }

