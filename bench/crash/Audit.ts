@@ -17,6 +17,8 @@ export interface Scene {
   readonly repository: { readonly owner: string; readonly name: string }
   readonly project: string
   readonly order: string
+  /** Nothing stands in its way but processes that die. */
+  readonly canBeDone: boolean
   readonly calls: ReadonlyArray<Call>
   readonly trace: ReadonlyArray<Trace>
 }
@@ -30,6 +32,7 @@ interface Order {
   readonly state: string
   readonly escalated: number
   readonly outcomes: number
+  readonly failure: { readonly step: string; readonly tag: string; readonly message: string } | null
 }
 interface Resource {
   readonly kind: string
@@ -57,7 +60,7 @@ const readOrder = (id: string) =>
   Effect.flatMap(PgClient.PgClient, (sql) =>
     sql<Order>`
       select w.status, w.disposition, w.head_sha as "headSha", w.pull_request_number as "pullRequest",
-             w.waiting_for as "waitingFor", x.state,
+             w.waiting_for as "waitingFor", x.state, w.last_failure as failure,
              (select count(*)::int from public.escalation_orders o where o.work_order = w.id) as escalated,
              (select count(*)::int from public.outcome_vectors o where o.work_order = w.id and o.succeeded) as outcomes
       from public.work_orders w join moose.executions x on x.work_order = w.id and x.run = w.run
@@ -110,12 +113,15 @@ const pulls = ({ lane, repository }: Scene) =>
   }).pipe(Effect.flatMap(readPulls))
 
 /** How the order ended. */
-const ended = (order: Order): ReadonlyArray<string> => {
-  const { disposition, escalated, outcomes, state, status, waitingFor } = order
+const ended = (order: Order, canBeDone: boolean): ReadonlyArray<string> => {
+  const { disposition, escalated, failure, outcomes, state, status, waitingFor } = order
   if (status === "waiting") return waitingFor === null ? ["it waits, and no reason is given"] : []
   if (status === "needs_review") return escalated === 0 ? ["it waits for a person who was not told"] : []
   if (!isSettled(status)) return [`it did not end: ${status}`]
   return [
+    ...(status === "completed" || !canBeDone
+      ? []
+      : [`it could have been done, and is ${status}: ${failure?.message ?? ""}`]),
     ...(state === "done" ? [] : [`it is ${status}, and its execution ${state}`]),
     ...(status === "completed" || (disposition !== null && disposition !== "rollback_pending")
       ? []
@@ -301,6 +307,8 @@ const sweep = Effect.gen(function* () {
 
 export interface Verdict {
   readonly status: string
+  /** What it failed with, or met last. */
+  readonly failure: string
   readonly violations: ReadonlyArray<string>
   /** How many steps had ended. */
   readonly steps: number
@@ -311,14 +319,15 @@ export const audit = Effect.fnUntraced(function* (scene: Scene) {
   yield* sweep
   const order = yield* readOrder(scene.order)
   if (order === undefined)
-    return { status: "gone", violations: ["the order is gone"], steps: 0 } satisfies Verdict
+    return { status: "gone", failure: "", violations: ["the order is gone"], steps: 0 } satisfies Verdict
   const journal = yield* readJournal(scene.order)
   const all = (yield* pulls(scene)).length
   const { found, open, remote } = yield* explained(scene, order)
   const verdict: Verdict = {
     status: order.disposition === null ? order.status : `${order.status} (${order.disposition})`,
+    failure: order.failure === null ? "" : `${order.failure.tag}: ${order.failure.message}`,
     violations: [
-      ...ended(order),
+      ...ended(order, scene.canBeDone),
       ...published(order, open, all, remote),
       ...money(yield* readCosts(scene.order), scene.calls, journal),
       ...repeated(journal, scene.trace),

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, FileSystem, Layer, Path, Redacted } from "effect"
 import * as LocalForge from "../../src/layers/forge/LocalForge.ts"
@@ -67,28 +66,43 @@ const without: Partial<Record<Sabotage, string>> = {
     $$ select 'null'::jsonb $$`
 }
 
-const template = "template_crash"
+const databaseName = "crash"
+
+/** The tables that are empty in a new database: what is in them later comes from work. */
+const tablesOfWork = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  const tables = yield* sql<{ name: string }>`
+    select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'moose')`
+  return yield* Effect.filter(
+    tables.map(({ name }) => name),
+    (name) =>
+      Effect.map(
+        sql<{ found: boolean }>`select exists (select 1 from ${sql.literal(name)}) as found`,
+        ([row]) => row?.found === false
+      )
+  )
+})
 
 const make = Effect.fnUntraced(function* (program: string, sabotage: Sabotage | null) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const root = yield* fs.makeTempDirectoryScoped({ prefix: "moose-crash-" })
   const server = yield* EmbeddedPostgres.EmbeddedPostgres
-  const withName = (name: string) => {
-    const url = new URL(Redacted.value(server.url))
-    url.pathname = `/${name}`
-    return Redacted.make(url.href)
-  }
   // Processes are killed here, and the machine is not: what the system was told to write is there afterwards.
   yield* on(
     server.url,
     "alter system set fsync = off",
     "select pg_reload_conf()",
-    `create database ${template}`
+    `create database ${databaseName}`
   )
-  yield* Effect.provide(Migrations.run, PgClient.layer({ url: withName(template), maxConnections: 2 }))
+  const url = new URL(Redacted.value(server.url))
+  url.pathname = `/${databaseName}`
+  const databaseUrl = Redacted.make(url.href)
+  const written = yield* Effect.andThen(Migrations.run, tablesOfWork).pipe(
+    Effect.provide(PgClient.layer({ url: databaseUrl, maxConnections: 2 }))
+  )
   const removed = sabotage === null ? undefined : without[sabotage]
-  if (removed !== undefined) yield* on(withName(template), removed)
+  if (removed !== undefined) yield* on(databaseUrl, removed)
 
   const forge = yield* LocalForge.make({ directory: path.join(root, "forge") })
   const pool = yield* Processes.pool(program, 1)
@@ -99,14 +113,16 @@ const make = Effect.fnUntraced(function* (program: string, sabotage: Sabotage | 
     forge,
     pool,
     sabotage,
-    /** A database of one's own with every migration applied; dropped with the scope. */
+    /** The lane's database as it was migrated: what the schedule before left in it, and who it left there, are gone. */
     database: Effect.gen(function* () {
-      const name = `crash_${randomUUID().replaceAll("-", "")}`
-      yield* Effect.acquireRelease(
-        on(server.url, `create database ${name} template ${template} strategy wal_log`),
-        () => Effect.orDie(on(server.url, `drop database ${name} with (force)`))
+      yield* on(
+        databaseUrl,
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        // Neither references nor triggers: everything goes.
+        "set session_replication_role = replica",
+        ...written.map((table) => `delete from ${table}`)
       )
-      return withName(name)
+      return databaseUrl
     }),
     /** A folder of one's own, and in it a repository of one's own that the forge knows. Gone with the scope. */
     repository: Effect.fnUntraced(function* (name: string) {

@@ -151,6 +151,10 @@ export const of = (seed: number): Plan => {
   }
 }
 
+/** Does nothing stand in the order's way but processes that die? */
+export const canBeDone = ({ disturbance, story }: Plan): boolean =>
+  whole.includes(story) && disturbance !== "disk full"
+
 /** Schedules in which it shows soon that a mechanism is gone. */
 export const shows: Readonly<Record<Sabotage, (plan: Plan) => boolean>> = {
   fencing: ({ disturbance, story }) => disturbance === "frozen" && whole.includes(story),

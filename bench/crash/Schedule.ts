@@ -34,12 +34,17 @@ import { audit } from "./Audit.ts"
 import type { Lane } from "./Lane.ts"
 import { type Report, Trace } from "./Messages.ts"
 import * as Model from "./Model.ts"
-import type * as Plan from "./Plan.ts"
+import * as Plan from "./Plan.ts"
 import type { Worker } from "./Processes.ts"
 import * as Programs from "./Programs.ts"
 
-/** A runner that gives no sign of life for so long has lost its executions. */
-export const leaseMs = 1_000
+export interface Options {
+  /** A runner that gives no sign of life for so long has lost its executions. */
+  readonly leaseMs: number
+  /** A folder for what is left of schedules with violations. */
+  readonly keep: string | undefined
+}
+
 /** An order that has not ended after this has not ended. */
 const endsWithinMs = 120_000
 const looksEvery = "100 millis"
@@ -66,6 +71,7 @@ export interface Death {
 export interface Result {
   readonly plan: Plan.Plan
   readonly status: string
+  readonly failure: string
   readonly deaths: ReadonlyArray<Death>
   readonly disturbed: boolean
   readonly violations: ReadonlyArray<string>
@@ -134,7 +140,7 @@ const look = Effect.fnUntraced(function* (order: string) {
 })
 
 /** Runs one schedule to its end on a lane, and judges it. */
-export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, keep: string | undefined) {
+export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { keep, leaseMs }: Options) {
   const fs = yield* FileSystem.FileSystem
   const from = performance.now()
   const order = `order-${plan.seed}`
@@ -373,12 +379,14 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, kee
       repository,
       project: projectId,
       order,
+      canBeDone: Plan.canBeDone(plan),
       calls: model.calls(),
       trace: lines
     })
     const result: Result = {
       plan,
       status: verdict.status,
+      failure: verdict.failure,
       deaths: deaths.map(({ another, at, kill, worker }) => ({
         kill,
         at,

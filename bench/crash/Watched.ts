@@ -54,7 +54,7 @@ const readClaims = Schema.decodeUnknownOption(
 )
 
 /** Every function of the database that changes what is true. */
-export const store = (points: Points) =>
+export const store = (points: Points, leaseMs: number) =>
   Layer.effect(
     StoreCall.StoreCall,
     Effect.map(StoreCall.StoreCall, ({ call }) =>
@@ -62,7 +62,8 @@ export const store = (points: Points) =>
         call: (name, input) => {
           if (name === "runner_tick") {
             Option.map(readTick(input), ({ running }) => points.running(running))
-            return Effect.tap(call(name, input), (answer) =>
+            // Whatever the process itself believes.
+            return Effect.tap(call(name, isRecord(input) ? { ...input, leaseMs } : input), (answer) =>
               Effect.sync(() =>
                 Option.map(readClaims(answer), ({ claims }) => {
                   if (claims.length > 0) points.claimed(claims.map(({ id }) => id))

@@ -67,14 +67,16 @@ const work = (run: Run) =>
       slots: 4
     })
     const stored = Environment.stores.pipe(
-      Layer.provideMerge(Watched.store(its)),
+      Layer.provideMerge(Watched.store(its, run.sabotage === "fencing" ? 3 * run.leaseMs : run.leaseMs)),
       Layer.provideMerge(PgClient.layer({ url: proxy.url }))
     )
     const everything = Watched.tools(its, run.sabotage).pipe(
       Layer.provideMerge(Environment.tools),
       Layer.provideMerge(stored)
     )
-    const worker = Environment.worker({ lease: Duration.millis(run.leaseMs) }).pipe(
+    // Half of the fencing is a process that notices by itself that its lease is over.
+    const lease = run.sabotage === "fencing" ? Duration.hours(1) : Duration.millis(run.leaseMs)
+    const worker = Environment.worker({ lease }).pipe(
       Layer.provide(everything),
       Layer.provide(settings),
       Layer.provide(Layer.succeed(Policies, tables)),
