@@ -4,6 +4,7 @@ import { Effect, FileSystem, Layer, Option, Path, Redacted } from "effect"
 import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"
 import * as PriceTable from "../domain/policies/PriceTable.ts"
 import * as Notices from "../operations/Notices.ts"
+import * as Reconciler from "../operations/Reconciler.ts"
 import * as ReservationSweep from "../operations/ReservationSweep.ts"
 import * as StuckWatch from "../operations/StuckWatch.ts"
 import * as pipeline from "../pipeline.ts"
@@ -12,6 +13,7 @@ import * as FileSpool from "./FileSpool.ts"
 import * as GitCli from "./GitCli.ts"
 import * as GitHubRest from "./GitHubRest.ts"
 import * as Guarded from "./Guarded.ts"
+import * as HomeFolder from "./HomeFolder.ts"
 import * as HttpClientManager from "./HttpClientManager.ts"
 import * as HttpManager from "./HttpManager.ts"
 import * as LanguageModelProposer from "./LanguageModelProposer.ts"
@@ -24,6 +26,7 @@ import * as JournalStore from "./postgres/JournalStore.ts"
 import * as Migrations from "./postgres/Migrations.ts"
 import * as PostgresEngine from "./postgres/PostgresEngine.ts"
 import * as ProjectsStore from "./postgres/ProjectsStore.ts"
+import * as ReconciliationStore from "./postgres/ReconciliationStore.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
 import * as WorkOrdersStore from "./postgres/WorkOrdersStore.ts"
 import * as PricesFile from "./PricesFile.ts"
@@ -82,7 +85,8 @@ export const stores = Layer.mergeAll(
   JournalStore.layerResources,
   BudgetStore.layer,
   EscalationsStore.layer,
-  IncidentsStore.layer
+  IncidentsStore.layer,
+  ReconciliationStore.layer
 )
 
 /** Everything that lives in the database. */
@@ -134,7 +138,12 @@ export const prices = Effect.flatMap(Settings, (settings) =>
   settings.prices === undefined ? Effect.succeed(PriceTable.builtIn) : PricesFile.read(settings.prices)
 )
 
-const workspace = Layer.unwrap(Effect.map(home, (directory) => WorktreeWorkspace.layer({ directory })))
+/** Moose's home: where changes are made, and what is left there. */
+const workspace = Layer.unwrap(
+  Effect.map(home, (directory) =>
+    Layer.merge(WorktreeWorkspace.layer({ directory }), HomeFolder.layer({ directory }))
+  )
+)
 
 /** The models that a key is set for, each left alone for a while when it is down; and who chooses between them. */
 const models = Layer.unwrap(
@@ -199,7 +208,9 @@ export const worker = (options: Omit<PostgresEngine.Options, "slots"> = {}) =>
         Layer.provideMerge(PostgresEngine.layer({ slots, ...options })),
         Layer.merge(ReservationSweep.layer),
         Layer.merge(Notices.layer),
-        Layer.merge(StuckWatch.layer)
+        Layer.merge(StuckWatch.layer),
+        // Whoever runs one order of their own looks after that.
+        Layer.merge(options.only === undefined ? Reconciler.layer : Layer.empty)
       )
     )
   )
