@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { NodeServices } from "@effect/platform-node"
-import { Effect, References, Schema } from "effect"
+import { Cause, Effect, Exit, References, Schema } from "effect"
 import * as Lane from "./crash/Lane.ts"
 import * as Plan from "./crash/Plan.ts"
 import * as Processes from "./crash/Processes.ts"
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     /** Schedules at once, each with a server of its own. */
     lanes: { type: "string", default: "3" },
     /** A runner's lease, in milliseconds. A machine that stands still for longer gives work away that nobody has lost. */
-    lease: { type: "string", default: "1000" },
+    lease: { type: "string", default: "2000" },
     /** What is taken out: fencing, intents, adoption, reconciler; all: each in turn, until it is missed. */
     sabotage: { type: "string" },
     /** Where what is left of schedules with violations is kept. */
@@ -36,6 +36,8 @@ const lanes = Number(values.lanes)
 const leaseMs = Number(values.lease)
 /** So many schedules have kills in every place. */
 const coversAll = 40
+
+const progressEvery = 20
 
 const missed: Array<string> = []
 const demand = (what: string, holds: boolean) => {
@@ -172,8 +174,12 @@ const main = Effect.gen(function* () {
 
   console.log(`${count} schedules from seed ${first}, ${lanes} at once`)
   const from = performance.now()
+  let done = 0
   const results = yield* schedules(program, plans, null, (result) => {
     if (result.violations.length > 0) told(result)
+    if (++done % progressEvery === 0) {
+      console.log(`  ${done} done after ${((performance.now() - from) / 1000).toFixed(0)} s`)
+    }
   })
   const { takeovers, violations } = print(results, (performance.now() - from) / 1000)
   demand("nothing is violated", violations.length === 0 && results.length === count)
@@ -199,7 +205,15 @@ const main = Effect.gen(function* () {
   Effect.provideService(References.MinimumLogLevel, "None")
 )
 
-await Effect.runPromise(main)
+// Servers and workers end with their scopes, also when somebody has seen enough.
+const enough = new AbortController()
+process.once("SIGINT", () => enough.abort())
+process.once("SIGTERM", () => enough.abort())
+const exit = await Effect.runPromiseExit(main, { signal: enough.signal })
+if (Exit.isFailure(exit)) {
+  console.log(Cause.pretty(exit.cause))
+  missed.push("it did not come to its end")
+}
 if (missed.length > 0) {
   console.log(`\nMISSED: ${missed.join("; ")}`)
   process.exitCode = 1

@@ -6,12 +6,15 @@ import { isSettled, type Status, stepNames } from "../../src/domain/Status.ts"
 import { git, type Lane } from "./Lane.ts"
 import type { Trace } from "./Messages.ts"
 import type { Call } from "./Model.ts"
+import * as Reconcile from "./Reconcile.ts"
 
 /* What must be true after a schedule, whatever happened in it. Each sentence says what is not. */
 
 export interface Scene {
   readonly lane: Lane
   readonly home: string
+  readonly forgeUrl: string
+  readonly token: Redacted.Redacted<string>
   /** The repository that the forge serves. */
   readonly location: string
   readonly repository: { readonly owner: string; readonly name: string }
@@ -215,13 +218,12 @@ const explained = Effect.fnUntraced(function* (scene: Scene, order: Order) {
   const rows = yield* readResources(scene.order)
   const found: Array<string> = []
   const over = isSettled(order.status)
-  const excused = !over || order.disposition === "manual_intervention_required"
   const mirror = join(home, "mirrors", `${project}.git`)
 
   const claims = (kind: string, name: string) =>
     rows.some((row) => {
       if (row.kind !== kind || row.name !== name) return false
-      return row.state === "preserved" || (excused && row.state !== "released")
+      return row.state === "preserved" || (!over && row.state !== "released")
     })
 
   const branches = (yield* refs(mirror, "refs/heads/moose")).map(({ name }) =>
@@ -252,7 +254,7 @@ const explained = Effect.fnUntraced(function* (scene: Scene, order: Order) {
       found.push(`the ${kind} ${name} is gone, and was to be kept: ${reason ?? ""}`)
     if (state === "released" && is && !claims(kind, name))
       found.push(`the ${kind} ${name} is there, and is said to be gone`)
-    if ((state === "intended" || state === "held") && !excused)
+    if ((state === "intended" || state === "held") && over)
       found.push(`the ${kind} ${name} is still ${state}`)
   }
 
@@ -274,7 +276,7 @@ const explained = Effect.fnUntraced(function* (scene: Scene, order: Order) {
     if (known > 1) found.push(`git remembers ${known - 1} worktrees that are gone`)
   }
   if (over) for (const lock of locksIn(mirror)) found.push(`the mirror is locked by ${lock}`)
-  return { found, open, remote, excused }
+  return { found, open, remote }
 })
 
 /** Exactly one pull request of a completed order, with the evidence that its row has; of others none. */
@@ -298,28 +300,39 @@ const published = (
   ]
 }
 
-/** Ends the leases of reservations whose owners are gone, as a minute would, and lets them be swept. */
-const sweep = Effect.gen(function* () {
-  const sql = yield* PgClient.PgClient
-  yield* sql`update public.cost_tracking set lease_until = moose.now() - interval '1 second' where state = 'reserved'`
-  yield* sql`select moose.presume_expired('{"limit": 500}')`
-})
+/** Ends the leases of reservations whose owners are gone, as a minute would. */
+const expire = Effect.flatMap(
+  PgClient.PgClient,
+  (sql) =>
+    sql`update public.cost_tracking set lease_until = moose.now() - interval '1 second' where state = 'reserved'`
+)
 
 export interface Verdict {
   readonly status: string
   /** What it failed with, or met last. */
   readonly failure: string
   readonly violations: ReadonlyArray<string>
+  /** What the reconciler repaired. */
+  readonly repaired: ReadonlyArray<string>
   /** How many steps had ended. */
   readonly steps: number
 }
 
 /** Looks at everything, and says what is not as it must be. */
 export const audit = Effect.fnUntraced(function* (scene: Scene) {
-  yield* sweep
+  yield* expire
+  const nothing: Effect.Success<ReturnType<typeof Reconcile.twice>> = { repaired: [], problems: [] }
+  const { problems, repaired } =
+    scene.lane.sabotage === "reconciler" ? nothing : yield* Reconcile.twice(scene)
   const order = yield* readOrder(scene.order)
   if (order === undefined)
-    return { status: "gone", failure: "", violations: ["the order is gone"], steps: 0 } satisfies Verdict
+    return {
+      status: "gone",
+      failure: "",
+      violations: ["the order is gone"],
+      repaired,
+      steps: 0
+    } satisfies Verdict
   const journal = yield* readJournal(scene.order)
   const all = (yield* pulls(scene)).length
   const { found, open, remote } = yield* explained(scene, order)
@@ -331,8 +344,10 @@ export const audit = Effect.fnUntraced(function* (scene: Scene) {
       ...published(order, open, all, remote),
       ...money(yield* readCosts(scene.order), scene.calls, journal),
       ...repeated(journal, scene.trace),
-      ...found
+      ...found,
+      ...problems
     ],
+    repaired,
     steps: finished(journal).length
   }
   return verdict

@@ -11,6 +11,8 @@ export const Command = Schema.Union([
     token: Schema.String,
     modelUrl: Schema.String,
     home: Schema.String,
+    /** The one that there is. */
+    execution: Schema.String,
     /** A folder whose `git` is put before the real one, and what is written there makes it kill. */
     programs: Schema.NullOr(Schema.String),
     /** Everything that the process does is written there before it goes on. */
@@ -19,7 +21,7 @@ export const Command = Schema.Union([
     leaseMs: Schema.Int,
     kill: Schema.NullOr(Plan.Kill),
     /** Where the process stops until it is told to go on, because something is about to break. */
-    disturbedAt: Schema.NullOr(Schema.Struct({ effect: Plan.Effect, occurrence: Schema.Int })),
+    disturbedAt: Schema.NullOr(Plan.Effect),
     sabotage: Schema.NullOr(Plan.Sabotage)
   }),
   Schema.TaggedStruct("GoOn", {}),

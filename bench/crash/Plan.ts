@@ -74,8 +74,8 @@ export interface Plan {
   readonly seed: number
   readonly story: Story
   readonly disturbance: Disturbance
-  /** When it happens: once, before the first process that gets there goes on. */
-  readonly disturbedAt: Omit<Point, "phase">
+  /** It happens before this, once; a clean-up is one after the order's end. */
+  readonly disturbedAt: Effect
   /** One for each process in turn; whoever comes after them lives. */
   readonly kills: ReadonlyArray<Kill>
 }
@@ -142,11 +142,14 @@ export const of = (seed: number): Plan => {
   }
   const kills = Array.from({ length: 1 + Math.floor(draw("kills") * killsMax) }, (_, index) => kill(index))
   const disturbance = disturbances[seed % disturbances.length] ?? "none"
+  const possible = stories[kills[0]?.effect ?? "end"]
+  // Whoever cleans up finds that the forge does not answer.
+  const alone = disturbance === "forge cut" && possible.includes("cancelled")
   return {
     seed,
-    story: pick(stories[kills[0]?.effect ?? "end"], "plain", "story"),
+    story: alone ? "cancelled" : pick(possible, "plain", "story"),
     disturbance,
-    disturbedAt: { effect: pick(places[disturbance], "end", "place"), occurrence: 1 },
+    disturbedAt: alone ? "clean-up" : pick(places[disturbance], "end", "place"),
     kills
   }
 }
@@ -160,5 +163,5 @@ export const shows: Readonly<Record<Sabotage, (plan: Plan) => boolean>> = {
   fencing: ({ disturbance, story }) => disturbance === "frozen" && whole.includes(story),
   intents: () => true,
   adoption: ({ kills: [first] }) => first?.effect === "pull request" && first.phase !== "before",
-  reconciler: () => true
+  reconciler: ({ disturbedAt, disturbance }) => disturbance === "forge cut" && disturbedAt === "clean-up"
 }

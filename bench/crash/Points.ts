@@ -98,7 +98,7 @@ export const make = (options: {
           note({ _tag: "Did", at: Date.now(), pid, effect, phase, occurrence, step, failed })
 
         const { disturbedAt, kill } = run
-        if (!isDisturbed && disturbedAt?.effect === effect && disturbedAt.occurrence === occurrence) {
+        if (!isDisturbed && disturbedAt === effect && (effect !== "clean-up" || step === null)) {
           isDisturbed = true
           yield* askAndWait({ _tag: "Disturb" })
         }

@@ -75,6 +75,8 @@ export interface Result {
   readonly deaths: ReadonlyArray<Death>
   readonly disturbed: boolean
   readonly violations: ReadonlyArray<string>
+  /** What the reconciler found and repaired. */
+  readonly repaired: ReadonlyArray<string>
   /** Steps that came to their end, whoever was killed. */
   readonly steps: number
   readonly ms: number
@@ -174,6 +176,7 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
     const fork = yield* FiberSet.makeRuntime<Parts>()
     const over = yield* Deferred.make<void>()
     const deaths: Array<Omit<Death, "path" | "takeoverMs"> & { readonly worker: number }> = []
+    const disturbing: Array<Fiber.Fiber<unknown, unknown>> = []
     const alive = new Set<Worker>()
     const odd: Array<string> = []
     let lives = 0
@@ -266,7 +269,10 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
         const worker = yield* lane.pool.take
         const kill = plan.kills[lives++] ?? null
         const { act, stopped } = hear(worker)
-        worker.listen((report) => void fork(act(report)))
+        worker.listen((report) => {
+          const fiber = fork(act(report))
+          if (report._tag === "Disturb") disturbing.push(fiber)
+        })
         alive.add(worker)
         worker.send({
           _tag: "Run",
@@ -275,6 +281,7 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
           token: Redacted.value(lane.forge.token),
           modelUrl: model.url,
           home,
+          execution: execution(order),
           // Only who needs it gets the slower git.
           programs:
             disk?.kind === "limit" || (kill?.phase === "during" && gitOnes.includes(kill.effect))
@@ -348,6 +355,8 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
     yield* ends
     for (const worker of alive) worker.kill("SIGCONT")
     yield* quiet
+    // Whatever was broken is whole again.
+    yield* Effect.timeoutOption(Fiber.awaitAll(disturbing), "30 seconds")
     yield* Deferred.succeed(over, undefined)
     yield* Fiber.await(first)
     if (second !== undefined) yield* Fiber.await(second)
@@ -375,6 +384,8 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
     const verdict = yield* audit({
       lane,
       home,
+      forgeUrl: proxy.url,
+      token: lane.forge.token,
       location,
       repository,
       project: projectId,
@@ -400,6 +411,7 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
       })),
       disturbed,
       violations: [...odd, ...verdict.violations],
+      repaired: verdict.repaired,
       steps: verdict.steps,
       ms: performance.now() - from
     }
