@@ -126,7 +126,11 @@ const make = Effect.fnUntraced(function* (program: string, sabotage: Sabotage | 
     }),
     /** A folder of one's own, and in it a repository of one's own that the forge knows. Gone with the scope. */
     repository: Effect.fnUntraced(function* (name: string) {
-      const directory = yield* fs.makeTempDirectoryScoped({ directory: root, prefix: "schedule-" })
+      // A git that has outlived its worker may be writing there still; all of it goes with the lane.
+      const directory = yield* Effect.acquireRelease(
+        fs.makeTempDirectory({ directory: root, prefix: "schedule-" }),
+        (made) => Effect.ignore(fs.remove(made, { recursive: true }))
+      )
       const location = path.join(directory, "origin.git")
       yield* fs.copy(bare, location)
       yield* forge.registerRepository({ owner: "moose", name, location })

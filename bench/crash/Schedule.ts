@@ -46,8 +46,8 @@ export interface Options {
 }
 
 /** An order that has not ended after this has not ended. */
-const endsWithinMs = 120_000
-const looksEvery = "100 millis"
+const endsWithinMs = 300_000
+const looksEvery = "200 millis"
 const forgeAwayMs = 800
 const diskFullMs = 1_200
 const databaseDownMs = 300
