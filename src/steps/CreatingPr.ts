@@ -32,8 +32,9 @@ const recordedHead = Effect.fnUntraced(function* (branch: string) {
 
 /** Brings the change to the remote, unless it is there already, and reads the branch back. */
 const publish = Effect.fnUntraced(function* (change: Change) {
-  const { project } = yield* StepContext
+  const { order, project } = yield* StepContext
   const workspace = yield* Workspace
+  const { baseBranch } = order
   const { branch, headSha } = change
   const found = yield* workspace.remoteHead({ project, branch })
   if (found !== headSha) {
@@ -41,7 +42,7 @@ const publish = Effect.fnUntraced(function* (change: Change) {
     if (found !== null && !ours.includes(found)) {
       return yield* new HeadMoved({ branch, expected: ours.at(-1) ?? null, found })
     }
-    yield* workspace.push({ project, change, expected: found }).pipe(
+    yield* workspace.push({ project, baseBranch, change, expected: found }).pipe(
       // A push whose reply was lost looks like any other failure. What the branch holds tells them apart; as long
       // as nobody can look, it is not known how the push ended, and the next attempt looks first.
       Effect.catch((reason) =>

@@ -65,6 +65,7 @@ import {
   UnknownPrice,
   WorkOrderMissing
 } from "../domain/errors/Reasons.ts"
+import { BranchOccupied, QuarantineEmpty } from "../domain/errors/PremisesError.ts"
 import {
   ManagerRejected,
   ManagerUnreachable,
@@ -348,6 +349,8 @@ export const serviceSamples = {
   ClientManagerRejected: new ClientManagerRejected({
     evidence: http("POST /escalate", 401, "unknown sender")
   }),
+  QuarantineEmpty: new QuarantineEmpty({ ref: "refs/moose/quarantine/order-1/1" }),
+  BranchOccupied: new BranchOccupied({ branch: "moose/wo-order-1", found: "c".repeat(40) }),
   SpoolFailed: new SpoolFailed({
     path: "/var/lib/moose/spool/escalations",
     evidence: Evidence.make({ operation: "put", excerpt: "EROFS: read-only file system" })

@@ -9,8 +9,10 @@ import { Git, GitContract } from "../services/Git.ts"
 import { GitHub, GitHubContract } from "../services/GitHub.ts"
 import { Incidents, IncidentsContract } from "../services/Incidents.ts"
 import { Manager, ManagerContract } from "../services/Manager.ts"
+import { Premises, PremisesContract } from "../services/Premises.ts"
 import { Projects, ProjectsContract } from "../services/Projects.ts"
 import { Proposer, ProposerContract } from "../services/Proposer.ts"
+import { Reconciliation, ReconciliationContract } from "../services/Reconciliation.ts"
 import { Resources, ResourcesContract } from "../services/Resources.ts"
 import { Spool, SpoolContract } from "../services/Spool.ts"
 import { StepJournal, StepJournalContract } from "../services/StepJournal.ts"
@@ -29,8 +31,10 @@ export const contracts = {
   GitHub: GitHubContract,
   Incidents: IncidentsContract,
   Manager: ManagerContract,
+  Premises: PremisesContract,
   Projects: ProjectsContract,
   Proposer: ProposerContract,
+  Reconciliation: ReconciliationContract,
   Resources: ResourcesContract,
   Spool: SpoolContract,
   StepJournal: StepJournalContract,
@@ -51,8 +55,10 @@ export type AnyService =
   | GitHub
   | Incidents
   | Manager
+  | Premises
   | Projects
   | Proposer
+  | Reconciliation
   | Resources
   | Spool
   | StepJournal
@@ -125,8 +131,10 @@ export const subjects: { readonly [S in ServiceName]: Subject } = {
   GitHub: subject("GitHub", GitHub, GitHubContract),
   Incidents: subject("Incidents", Incidents, IncidentsContract),
   Manager: subject("Manager", Manager, ManagerContract),
+  Premises: subject("Premises", Premises, PremisesContract),
   Projects: subject("Projects", Projects, ProjectsContract),
   Proposer: subject("Proposer", Proposer, ProposerContract),
+  Reconciliation: subject("Reconciliation", Reconciliation, ReconciliationContract),
   Resources: subject("Resources", Resources, ResourcesContract),
   Spool: subject("Spool", Spool, SpoolContract),
   StepJournal: subject("StepJournal", StepJournal, StepJournalContract),

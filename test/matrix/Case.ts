@@ -7,6 +7,7 @@ import {
   PullRequestUnrecorded,
   SpoolFailed
 } from "../../src/domain/errors/Reasons.ts"
+import { BranchOccupied, QuarantineEmpty } from "../../src/domain/errors/PremisesError.ts"
 import { DependencyDown } from "../../src/services/Incidents.ts"
 import * as Faults from "../../src/testing/Faults.ts"
 import { samples, serviceSamples } from "../../src/testing/Samples.ts"
@@ -28,7 +29,9 @@ export const AnyReason = Schema.Union([
   PullRequestUnrecorded,
   ClientManagerUnavailable,
   ClientManagerRejected,
-  SpoolFailed
+  SpoolFailed,
+  QuarantineEmpty,
+  BranchOccupied
 ])
 export type AnyReason = typeof AnyReason.Type
 

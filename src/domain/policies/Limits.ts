@@ -221,6 +221,24 @@ export const Limits = {
   stuckGrace: Duration.minutes(2),
   /** An order that is older than this, counted from when its deadline counts, is told of whatever it does. */
   stuckAge: Duration.hours(24),
+  /** How often the database is compared with git, the forge and the ledger, and one such pass in all. */
+  reconcile: Duration.minutes(10),
+  reconcilePass: Duration.minutes(9),
+  /** How many orders that hold something are compared in one pass, those that were compared the longest ago first. */
+  reconcileOrdersMax: 200,
+  /** How many things one pass deletes at most: when it would be more, the books are more likely wrong than the world. */
+  reconcileDeletionsMax: 50,
+  /** How long nobody may be at an order whose run has not ended before what it left on this machine is removed. */
+  reconcileLeftAfter: Duration.minutes(30),
+  /** How many projects are looked at, and orders repaired, at once. */
+  reconcileAtOnce: 4,
+  /** For how long whoever repairs an order keeps workers from beginning with it: longer than one of its removals takes. */
+  repairHold: Duration.minutes(8),
+  /** How many worktrees, instruction files, branches and quarantined commits of this machine are looked at. */
+  premisesMax: 10_000,
+  /** How long the commits of a removed branch are kept, and how many are let go of in one pass. */
+  quarantineKept: Duration.days(30),
+  quarantinePurgeMax: 500,
   /** How long an order waits for a dependency that says nothing of its own: this, doubling, up to the longest. */
   parkFirst: Duration.seconds(30),
   parkLongest: Duration.minutes(10),

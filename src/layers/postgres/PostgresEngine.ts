@@ -26,6 +26,8 @@ export interface Options {
   readonly slots: number
   /** Claims only these executions; any that are free when missing. */
   readonly only?: ReadonlyArray<string>
+  /** After so long without a sign of life others take over what runs here; `Limits.runnerLease` when missing. */
+  readonly lease?: Duration.Duration
   /** Of the workflows that are registered; the pipeline's own when missing. */
   readonly code?: Runner.Code
 }
@@ -58,6 +60,7 @@ export const layer = (options: Options) =>
         runnerId,
         slots: options.slots,
         only: options.only,
+        lease: options.lease ?? Limits.runnerLease,
         code: options.code ?? pipelineCode,
         running: () => [...runs.keys()],
         workflows: () => [...registrations.keys()],

@@ -17,6 +17,7 @@ import { Git } from "../../services/Git.ts"
 import { GitHub } from "../../services/GitHub.ts"
 import { Manager } from "../../services/Manager.ts"
 import { type ModelReply, Proposer } from "../../services/Proposer.ts"
+import { premises } from "./Premises.ts"
 import { Workspace, type WorkspaceContract } from "../../services/Workspace.ts"
 
 /** The tip of `main` in every repository here, and the one commit that is ever made. */
@@ -232,6 +233,10 @@ const git = (outside: Outside) => {
         return Effect.succeed(tip)
       }),
     remoteHead: ({ branch }) => Effect.sync(() => outside.remote.get(branch) ?? null),
+    remoteBranches: ({ prefix }) =>
+      Effect.sync(() =>
+        [...outside.remote].flatMap(([branch, sha]) => (branch.startsWith(prefix) ? [{ branch, sha }] : []))
+      ),
     push: ({ branch, sha, expected }) =>
       Effect.suspend(() => {
         const found = outside.remote.get(branch) ?? null
@@ -256,6 +261,17 @@ const git = (outside: Outside) => {
         messages.set(headSha, message)
         return headSha
       }),
+    commitPatch: ({ message }) =>
+      Effect.sync(() => {
+        messages.set(headSha, message)
+        return headSha
+      }),
+    holds: ({ directory, sha }) =>
+      Effect.sync(() => messages.has(sha) || [...of(directory).values()].includes(sha)),
+    listRefs: ({ directory, prefix }) =>
+      Effect.sync(() =>
+        [...of(directory)].flatMap(([ref, sha]) => (ref.startsWith(prefix) ? [{ ref, sha }] : [])).toSorted()
+      ),
     diff: () => Effect.succeed({ files: ["src/a.js"], insertions: 1, deletions: 1, patch }),
     readRef: ({ directory, ref }) => Effect.sync(() => of(directory).get(ref) ?? null),
     writeRef: ({ directory, ref, sha }) =>
@@ -279,6 +295,7 @@ export const layer = (outside: Outside) =>
     Layer.succeed(Checks, { run: () => Effect.void }),
     Layer.succeed(CodeEditor, { ready: () => Effect.void, apply: () => Effect.succeed(["src/a.js"]) }),
     workspace(outside),
+    premises(outside),
     forge(outside),
     git(outside)
   )

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Redacted } from "effect"
+import { Deferred, Duration, Effect, Exit, Redacted } from "effect"
 import { Activity } from "effect/workflow"
 import { TestDatabase } from "../../support/TestDatabase.ts"
 import * as Harness from "./engine/Harness.ts"
@@ -97,6 +97,29 @@ describe("PostgresEngine takes over", () => {
         assert.deepStrictEqual(log.lines, ["a", "b", "left b"])
         assert.deepStrictEqual(other.lines, ["b", "left b", "c"])
         assert.deepStrictEqual(yield* committed, [{ name: "a" }, { name: "b" }, { name: "c" }])
+      })
+    )
+  )
+
+  it.live("what belongs to a runner that has fallen silent, as soon as the lease that it chose is over", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const log = journal()
+        let silent = false
+        const store = yield* Harness.faulty((name) => (silent && name === "runner_tick" ? "fail" : "work"))
+        const first = yield* stop(log, "b")
+        const a = yield* open({ lease: Duration.seconds(1) }, store)
+        yield* a.register(W, () => first.activity)
+        yield* Harness.begin(a, W, "1")
+        yield* first.begun
+        silent = true
+        const second = yield* stop(journal(), "b")
+        const b = yield* open()
+        yield* b.register(W, () => second.activity)
+        yield* second.begun
+        assert.deepInclude(yield* row("1"), { state: "running", fence: 2n })
+        yield* second.goOn
+        assert.deepStrictEqual(yield* Harness.finish(b, W, "1"), Exit.void)
       })
     )
   )

@@ -16,6 +16,8 @@ export interface RunnerOptions {
   /** How many executions may run here at once. */
   readonly slots: number
   readonly code: Code
+  /** How long the executions are still this runner's when it does not renew its lease any more. */
+  readonly lease: Duration.Duration
   /** Claims only these executions. */
   readonly only: ReadonlyArray<string> | undefined
   readonly running: () => ReadonlyArray<string>
@@ -40,6 +42,9 @@ export interface Runner {
   ) => Effect.Effect<A, E, R>
 }
 
+/** How often a lease is renewed: `Limits.runnerTick`, and more than twice in one that is shorter. */
+const tickOf = (lease: Duration.Duration) => Duration.min(Limits.runnerTick, Duration.times(lease, 1 / 4))
+
 /**
  * Keeps this process's lease alive and claims work for it, every `Limits.runnerTick` and whenever Postgres
  * notifies that there is some. Notifications only make it faster: a lost one is caught by the next tick.
@@ -49,7 +54,8 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const sql = yield* Effect.serviceOption(PgClient.PgClient)
   const wakeUps = yield* Queue.sliding<void>(1)
   const wake = Effect.asVoid(Queue.offer(wakeUps, undefined))
-  const leaseMs = Duration.toMillis(Limits.runnerLease)
+  const leaseMs = Duration.toMillis(options.lease)
+  const tickEvery = tickOf(options.lease)
   const lease = {
     runner: options.runnerId,
     host: hostname(),
@@ -118,7 +124,7 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
         listener = yield* Effect.forkChild(listen(sql.value))
       }
       yield* tick
-      yield* Queue.take(wakeUps).pipe(Effect.timeoutOption(Limits.runnerTick))
+      yield* Queue.take(wakeUps).pipe(Effect.timeoutOption(tickEvery))
     }
   }).pipe(Effect.forkScoped)
 
@@ -127,7 +133,7 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
     while (true) {
       const remaining = leaseEndsAt - (yield* Clock.currentTimeMillis)
       if (remaining <= 0) yield* options.leaseEnded
-      yield* Effect.sleep(remaining > 0 ? remaining : Limits.runnerTick)
+      yield* Effect.sleep(remaining > 0 ? remaining : tickEvery)
     }
   }).pipe(Effect.forkScoped)
 
