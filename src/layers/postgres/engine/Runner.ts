@@ -38,6 +38,8 @@ export interface Runner {
   readonly claiming: <A, E, R>(
     call: (lease: EngineStore.Lease) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E, R>
+  /** From now on nothing that waits is claimed; the lease is kept for what runs. */
+  readonly drain: Effect.Effect<void>
 }
 
 /**
@@ -55,45 +57,52 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
     host: hostname(),
     processId: process.pid,
     leaseMs,
-    version: options.code.version
+    ...options.code,
+    stallsMax: Limits.executionStallsMax
   }
   let leaseEndsAt = (yield* Clock.currentTimeMillis) + leaseMs
+  let renewAt = 0
   const turn = yield* Semaphore.make(1)
   let left = false
+  let draining = false
 
   const claiming: Runner["claiming"] = (call) =>
     Effect.gen(function* () {
       if (left) return yield* Effect.die(new Error("This runner has given back its work"))
       const before = yield* Clock.currentTimeMillis
-      const answer = yield* call(lease)
-      leaseEndsAt = before + leaseMs
+      const renew = before >= renewAt
+      const running = options.running()
+      const room = draining ? 0 : Math.max(0, options.slots - running.length)
+      const answer = yield* call({ ...lease, renew, running, room, workflows: options.workflows() })
+      if (renew) {
+        leaseEndsAt = before + leaseMs
+        renewAt = before + Duration.toMillis(Limits.runnerRenew)
+      }
       return answer
     }).pipe(Effect.uninterruptible, turn.withPermit)
 
+  /** Answers when to look again. */
   const tick = claiming((held) =>
     Effect.gen(function* () {
-      const running = options.running()
-      const answer = yield* provideStore(
-        EngineStore.tick({
-          ...held,
-          room: Math.max(0, options.slots - running.length),
-          running,
-          only: options.only ?? null,
-          replays: options.code.replays,
-          stallsMax: Limits.executionStallsMax,
-          workflows: options.workflows()
-        })
-      )
+      const answer = yield* provideStore(EngineStore.tick({ ...held, only: options.only ?? null }))
       yield* Effect.forEach(answer.claims, options.claimed, { discard: true })
-      return answer.cancelled
+      return answer
     })
   ).pipe(
-    Effect.flatMap(Effect.forEach(options.cancelled, { discard: true })),
+    Effect.tap(({ cancelled }) => Effect.forEach(cancelled, options.cancelled, { discard: true })),
+    Effect.map(({ nextMs }) =>
+      nextMs === null
+        ? Limits.runnerTick
+        : Duration.clamp(Duration.millis(nextMs), {
+            minimum: Limits.runnerTickShortest,
+            maximum: Limits.runnerTick
+          })
+    ),
     // Nobody would notice that a process has ceased to look for work.
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause)
-        : Effect.logWarning("The runner could not look for work", cause)
+        : Effect.as(Effect.logWarning("The runner could not look for work", cause), Limits.runnerTick)
     ),
     Effect.withSpan("Runner.tick")
   )
@@ -117,8 +126,8 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
       if (Option.isSome(sql) && (listener === undefined || listener.pollUnsafe() !== undefined)) {
         listener = yield* Effect.forkChild(listen(sql.value))
       }
-      yield* tick
-      yield* Queue.take(wakeUps).pipe(Effect.timeoutOption(Limits.runnerTick))
+      const next = yield* tick
+      yield* Queue.take(wakeUps).pipe(Effect.timeoutOption(next))
     }
   }).pipe(Effect.forkScoped)
 
@@ -143,6 +152,12 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
       .pipe(Effect.catch((error) => Effect.logWarning("The runner could not give back its work", error)))
   )
 
-  const runner: Runner = { wake, claiming }
+  const runner: Runner = {
+    wake,
+    claiming,
+    drain: Effect.sync(() => {
+      draining = true
+    })
+  }
   return runner
 })
