@@ -24,6 +24,7 @@ import * as JournalStore from "./postgres/JournalStore.ts"
 import * as Migrations from "./postgres/Migrations.ts"
 import * as PostgresEngine from "./postgres/PostgresEngine.ts"
 import * as ProjectsStore from "./postgres/ProjectsStore.ts"
+import * as Retention from "./postgres/Retention.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
 import * as WorkOrdersStore from "./postgres/WorkOrdersStore.ts"
 import * as PricesFile from "./PricesFile.ts"
@@ -189,14 +190,15 @@ export const stored = store.pipe(Layer.provideMerge(database))
 export const everything = tools.pipe(Layer.provideMerge(stored))
 
 /** The pipeline on the durable engine, claiming work: everything, or only the executions named. */
-export const worker = (options: { readonly only?: ReadonlyArray<string> } = {}) =>
+export const worker = (options: Pick<PostgresEngine.Options, "only" | "drain"> = {}) =>
   Layer.unwrap(
     Effect.map(Settings, ({ slots }) =>
       pipeline.layer.pipe(
         Layer.provideMerge(PostgresEngine.layer({ slots, ...options })),
         Layer.merge(ReservationSweep.layer),
         Layer.merge(Notices.layer),
-        Layer.merge(StuckWatch.layer)
+        Layer.merge(StuckWatch.layer),
+        Layer.merge(Retention.layer)
       )
     )
   )

@@ -115,6 +115,12 @@ export const Limits = {
   /** How often those who wait for executions that another process runs look for their results, and for how many at once. */
   executionPoll: Duration.millis(200),
   pollsTogether: 1_000,
+  /** How long timelines and journals of what is over are kept, and how often a worker removes older ones. */
+  retention: Duration.days(30),
+  purgeEvery: Duration.hours(1),
+  /** So many rows of a kind in one commit, in so many commits at a time. */
+  purgeTogether: 1_000,
+  purgeCommits: 1_000,
   /** How many executions one worker runs at once. */
   runnerSlots: 8,
 
