@@ -1,6 +1,6 @@
 import { Duration, Effect, Layer, Redacted } from "effect"
 import * as Environment from "../../src/layers/Environment.ts"
-import { Settings } from "../../src/layers/Settings.ts"
+import * as Settings from "../../src/layers/Settings.ts"
 import * as Reconciler from "../../src/operations/Reconciler.ts"
 
 export interface Where {
@@ -13,20 +13,11 @@ export interface Where {
 const tools = ({ forgeUrl, home, token }: Where) =>
   Environment.tools.pipe(
     Layer.provide(
-      Layer.succeed(Settings, {
-        home,
-        databaseUrl: undefined,
+      Layer.succeed(Settings.Settings, {
+        ...Settings.embedded(home),
         forge: "github",
         githubToken: token,
-        githubApiUrl: forgeUrl,
-        openaiApiKey: undefined,
-        openaiBaseUrl: undefined,
-        model: undefined,
-        prices: undefined,
-        managerUrl: undefined,
-        clientManagerUrl: undefined,
-        editor: "built-in",
-        slots: 1
+        githubApiUrl: forgeUrl
       })
     ),
     Layer.fresh

@@ -7,7 +7,7 @@ import { Policies, type PolicyTables } from "../../src/domain/policies/Policies.
 import { recoveryOf } from "../../src/domain/policies/Recovery.ts"
 import { type RetryRow, retry } from "../../src/domain/policies/Retry.ts"
 import * as Environment from "../../src/layers/Environment.ts"
-import { Settings } from "../../src/layers/Settings.ts"
+import * as Settings from "../../src/layers/Settings.ts"
 import * as PostgresProxy from "../../src/testing/real/PostgresProxy.ts"
 import { Command, type Report, type Run } from "./Messages.ts"
 import * as Points from "./Points.ts"
@@ -51,8 +51,8 @@ const work = (run: Run) =>
     const proxy = yield* PostgresProxy.make(Redacted.make(run.databaseUrl))
     const its = Points.make({ run, proxy, tell })
     points = its
-    const settings = Layer.succeed(Settings, {
-      home: run.home,
+    const settings = Layer.succeed(Settings.Settings, {
+      ...Settings.embedded(run.home),
       databaseUrl: proxy.url,
       forge: "github",
       githubToken: Redacted.make(run.token),
@@ -60,10 +60,6 @@ const work = (run: Run) =>
       openaiApiKey: Redacted.make("not-a-real-key-0123456789"),
       openaiBaseUrl: `${run.modelUrl}/v1`,
       model: "gpt-5-mini",
-      prices: undefined,
-      managerUrl: undefined,
-      clientManagerUrl: undefined,
-      editor: "built-in",
       slots: 4
     })
     const stored = Environment.stores.pipe(

@@ -61,6 +61,8 @@ export class WorkOrder extends Schema.Class<WorkOrder>("WorkOrder")({
   /** Higher runs first. */
   priority: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: -100, maximum: 100 }))),
   limits: OrderLimits,
+  /** Not begun before this; at once where it is missing. */
+  startAt: Schema.optionalKey(Schema.DateTimeUtcFromString),
   metadata: Metadata,
   /** A change that was worked out elsewhere: no model is asked, nothing is paid. */
   proposal: Schema.optionalKey(Proposal)
@@ -123,6 +125,8 @@ export const WorkOrderRequest = Schema.Struct({
   maxAttempts: Schema.optionalKey(MaxAttempts),
   /** How long one run of an outside editor may take. */
   editorSeconds: Schema.optionalKey(EditorSeconds),
+  /** Not begun before this, "2026-03-29T08:00:00Z"; at once when left out. */
+  startAt: Schema.optionalKey(Schema.DateTimeUtcFromString),
   metadata: orElse(Metadata, {}),
   proposal: Schema.optionalKey(Proposal)
 })

@@ -31,6 +31,7 @@ import * as ModelRepliesStore from "./postgres/ModelRepliesStore.ts"
 import * as PostgresEngine from "./postgres/PostgresEngine.ts"
 import * as ProjectsStore from "./postgres/ProjectsStore.ts"
 import * as ReconciliationStore from "./postgres/ReconciliationStore.ts"
+import * as Retention from "./postgres/Retention.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
 import * as WorkOrdersStore from "./postgres/WorkOrdersStore.ts"
 import * as PricesFile from "./PricesFile.ts"
@@ -234,7 +235,8 @@ export const worker = (options: Omit<PostgresEngine.Options, "slots"> = {}) =>
         Layer.merge(Notices.layer),
         Layer.merge(StuckWatch.layer),
         // Whoever runs one order of their own looks after that.
-        Layer.merge(options.only === undefined ? Reconciler.layer : Layer.empty)
+        Layer.merge(options.only === undefined ? Reconciler.layer : Layer.empty),
+        Layer.merge(Retention.layer)
       )
     )
   )

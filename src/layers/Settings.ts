@@ -60,25 +60,28 @@ export class Settings extends Context.Service<Settings, SettingsShape>()("moose/
 /** Settings from the environment. Fails with the name of the variable that cannot be read. */
 export const layer = Layer.effect(Settings, config)
 
+/** The embedded defaults, with everything below `home`. */
+export const embedded = (home: string): SettingsShape => ({
+  home,
+  databaseUrl: undefined,
+  forge: "local",
+  githubToken: undefined,
+  githubApiUrl: githubApi,
+  openaiApiKey: undefined,
+  openaiBaseUrl: undefined,
+  anthropicApiKey: undefined,
+  anthropicBaseUrl: undefined,
+  model: undefined,
+  prices: undefined,
+  managerUrl: undefined,
+  clientManagerUrl: undefined,
+  editor: "built-in",
+  aider: "aider",
+  slots: Limits.runnerSlots
+})
+
 /** Nothing but the embedded defaults, whatever the environment says: the demo. */
 export const layerEmbedded = Layer.effect(
   Settings,
-  Effect.map(config, ({ home }) => ({
-    home,
-    databaseUrl: undefined,
-    forge: "local" as const,
-    githubToken: undefined,
-    githubApiUrl: githubApi,
-    openaiApiKey: undefined,
-    openaiBaseUrl: undefined,
-    anthropicApiKey: undefined,
-    anthropicBaseUrl: undefined,
-    model: undefined,
-    prices: undefined,
-    managerUrl: undefined,
-    clientManagerUrl: undefined,
-    editor: "built-in" as const,
-    aider: "aider",
-    slots: Limits.runnerSlots
-  }))
+  Effect.map(config, ({ home }) => embedded(home))
 )

@@ -125,6 +125,12 @@ export const Limits = {
   runnerLease: Duration.seconds(15),
   /** How often a runner renews its lease and looks for work it was not told about. */
   runnerTick: Duration.seconds(1),
+  /** How often its lease is written anew: what a tick finds nothing to do for writes nothing in between. */
+  runnerRenew: Duration.seconds(3),
+  /** A tick is early for a clock or for another runner's lease, but no earlier than this after the last. */
+  runnerTickShortest: Duration.millis(20),
+  /** How long a worker that was told to stop lets the steps under way come to their ends before it hands them over. */
+  workerDrain: Duration.seconds(25),
   /** An execution that so many runners in a row could not bring to the end of a step is put before a person. */
   executionStallsMax: 3,
   /** Ends of steps that come at the same moment share a commit: at most so many, in so many commits at once. */
@@ -133,8 +139,15 @@ export const Limits = {
   /** How far a worker's clock may be from the database's before it is put right, and how often they are compared. */
   clockSkew: Duration.seconds(1),
   clockCompare: Duration.minutes(1),
-  /** How often somebody who waits for an execution that another process runs looks for its result. */
+  /** How often those who wait for executions that another process runs look for their results, and for how many at once. */
   executionPoll: Duration.millis(200),
+  pollsTogether: 1_000,
+  /** How long timelines and journals of what is over are kept, and how often a worker removes older ones. */
+  retention: Duration.days(30),
+  purgeEvery: Duration.hours(1),
+  /** So many rows of a kind in one commit, in so many commits at a time. */
+  purgeTogether: 1_000,
+  purgeCommits: 1_000,
   /** How many executions one worker runs at once. */
   runnerSlots: 8,
 
