@@ -7,7 +7,6 @@ import {
   BudgetExceeded,
   CircuitOpen,
   RateLimited,
-  UnknownPrice,
   everyStep,
   ledgerReasons,
   remoteReasons
@@ -137,7 +136,6 @@ export const ApplyReason = Schema.Union([
   BaseBranchMissing,
   ...ledgerReasons,
   BudgetExceeded,
-  UnknownPrice,
   WorktreeFailed,
   BranchConflict,
   ChangeTooLarge,
