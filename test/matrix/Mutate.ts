@@ -150,5 +150,6 @@ export const mutate = (filter: string): boolean => {
       )
   }
   console.log(`${killed} of ${chosen.length} mutants killed`)
+  console.log(`${killed} passed, ${chosen.length - killed} failed`)
   return killed === chosen.length
 }
