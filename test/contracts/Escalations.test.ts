@@ -71,7 +71,9 @@ onEach("Escalations", stores, (it) => {
     Effect.gen(function* () {
       const escalations = yield* Escalations
       const id = yield* escalations.raise(trouble("due"))
-      const due = Effect.map(escalations.dueNotices({ limit: 100 }), (all) => all.filter((it) => it.id === id))
+      const due = Effect.map(escalations.dueNotices({ limit: 100 }), (all) =>
+        all.filter((it) => it.id === id)
+      )
       assert.deepStrictEqual(
         (yield* due).map(({ notices }) => notices),
         [0]
@@ -80,7 +82,12 @@ onEach("Escalations", stores, (it) => {
       const receipt = { channel: "client_manager", reference: "card-1" } as const
       yield* escalations.noticeSent({ id, notices: 0, receipt, ackMs: 60_000 })
       // Whoever comes late with the same notice changes nothing.
-      yield* escalations.noticeSent({ id, notices: 0, receipt: { ...receipt, reference: "late" }, ackMs: null })
+      yield* escalations.noticeSent({
+        id,
+        notices: 0,
+        receipt: { ...receipt, reference: "late" },
+        ackMs: null
+      })
       const card = yield* escalations.get({ id })
       assert.strictEqual(card.notices, 1)
       has(card.receipt, receipt)
@@ -95,7 +102,9 @@ onEach("Escalations", stores, (it) => {
     Effect.gen(function* () {
       const escalations = yield* Escalations
       const id = yield* escalations.raise(trouble("nowhere"))
-      const due = Effect.map(escalations.dueNotices({ limit: 100 }), (all) => all.filter((it) => it.id === id))
+      const due = Effect.map(escalations.dueNotices({ limit: 100 }), (all) =>
+        all.filter((it) => it.id === id)
+      )
       assert.strictEqual((yield* due).length, 1)
       const receipt = { channel: "order", reference: null } as const
       yield* escalations.noticeSent({ id, notices: 0, receipt, ackMs: 0, undelivered: true })

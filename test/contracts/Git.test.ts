@@ -53,8 +53,7 @@ const sandbox = Effect.gen(function* () {
   yield* write(checkout, path, content)
   yield* write(checkout, "src/b.js", "export {}\n")
   const base = publish("Begin")
-  const edit = (worktree: string) =>
-    Effect.orDie(Effect.asVoid(write(worktree, path, "Math.round(total)\n")))
+  const edit = (worktree: string) => Effect.orDie(Effect.asVoid(write(worktree, path, "Math.round(total)\n")))
   return Place.of({ remoteUrl: origin, checkout, base, at: (name) => at("home", name), edit })
 })
 

@@ -125,7 +125,10 @@ onEach("GitHub", forges, (it) => {
         github.commentPullRequest({ ...at, body: "Hello?" })
       ]
       for (const call of every) {
-        assert.strictEqual((yield* Effect.flip<unknown, { readonly _tag: string }, never>(call))._tag, "RepositoryMissing")
+        assert.strictEqual(
+          (yield* Effect.flip<unknown, { readonly _tag: string }, never>(call))._tag,
+          "RepositoryMissing"
+        )
       }
     })
   )
@@ -197,7 +200,9 @@ onEach("ClientManager", clientManagers, (it) => {
 })
 
 /** A folder with src/a.js in it. */
-class Folder extends Context.Service<Folder, { readonly directory: string }>()("moose/test/contracts/Folder") {}
+class Folder extends Context.Service<Folder, { readonly directory: string }>()(
+  "moose/test/contracts/Folder"
+) {}
 
 const realFolder = Layer.unwrap(
   Effect.gen(function* () {

@@ -11,7 +11,18 @@ import { Resources } from "../../src/services/Resources.ts"
 import { CurrentPendingFacts, StepJournal } from "../../src/services/StepJournal.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { samples } from "../../src/testing/Samples.ts"
-import { aFailedOrder, aProject, anOrder, commit, failureOf, moved, has, onEach, run, stores } from "./OnEach.ts"
+import {
+  aFailedOrder,
+  aProject,
+  anOrder,
+  commit,
+  failureOf,
+  moved,
+  has,
+  onEach,
+  run,
+  stores
+} from "./OnEach.ts"
 
 const nothing = { id: WorkOrderId.make("nothing") }
 const sha = (letter: string) => Sha.make(letter.repeat(40))
@@ -154,7 +165,10 @@ onEach("WorkOrders", stores, (it) => {
     Effect.gen(function* () {
       const orders = yield* WorkOrders
       const fresh = yield* anOrder()
-      assert.strictEqual((yield* Effect.flip(orders.retry({ id: fresh.id, by: "ada" })))._tag, "StoreConflict")
+      assert.strictEqual(
+        (yield* Effect.flip(orders.retry({ id: fresh.id, by: "ada" })))._tag,
+        "StoreConflict"
+      )
       const { id } = yield* aFailedOrder(samples.NoEligibleModel)
       const tooFar = yield* Effect.flip(orders.retry({ id, from: "tracking", by: "ada" }))
       assert.strictEqual(tooFar._tag, "StoreConflict")

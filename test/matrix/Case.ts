@@ -45,7 +45,13 @@ const at = (reason: AnyReason, operation: string): AnyReason => {
 }
 
 /** Reasons that are repeated only where a classifier knows the evidence, and says that it passes. */
-const recognisable: ReadonlyArray<string> = ["GitFailed", "EditorCrashed", "WorktreeFailed", "PushRejected", "ForgeFailed"]
+const recognisable: ReadonlyArray<string> = [
+  "GitFailed",
+  "EditorCrashed",
+  "WorktreeFailed",
+  "PushRejected",
+  "ForgeFailed"
+]
 
 /** As if a classifier had known it: what it says then holds instead of the reason's own row. */
 export const recognised = {

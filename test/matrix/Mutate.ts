@@ -3,7 +3,13 @@ import { Category, type Meaning, SideEffect } from "../../src/domain/errors/Fail
 import { Limits } from "../../src/domain/policies/Limits.ts"
 import { meaningOf } from "../../src/domain/policies/Meaning.ts"
 import type { PolicyTables } from "../../src/domain/policies/Policies.ts"
-import { type Action, type Row, type UnreadRow, recovery, recoveryOf } from "../../src/domain/policies/Recovery.ts"
+import {
+  type Action,
+  type Row,
+  type UnreadRow,
+  recovery,
+  recoveryOf
+} from "../../src/domain/policies/Recovery.ts"
 import { retry } from "../../src/domain/policies/Retry.ts"
 import { type StepName, stepNames } from "../../src/domain/Status.ts"
 import { samples } from "../../src/testing/Samples.ts"

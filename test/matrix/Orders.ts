@@ -179,11 +179,7 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
   )
   const order = Effect.andThen(submit, run(Doubles.at)).pipe(
     Effect.provide(
-      layer.pipe(
-        Layer.provideMerge(faulty),
-        Layer.provideMerge(services),
-        Layer.provideMerge(doubles.engine)
-      )
+      layer.pipe(Layer.provideMerge(faulty), Layer.provideMerge(services), Layer.provideMerge(doubles.engine))
     ),
     Effect.provideService(Faults.CurrentInterrupter, cancel),
     Effect.provideService(RetryBudget.CurrentRetryBudget, RetryBudget.make()),
