@@ -10,8 +10,12 @@ export type DriverName =
   | "order, model fails once"
   /** The same, whose model takes 50 seconds to answer. */
   | "order, model is slow"
-  /** The same, whose project's check fails the first time, so that its model mends the change. */
-  | "order, check fails once"
+  /** The same, whose project's check fails until a model has mended the change. */
+  | "order, check fails"
+  /** The same, that may ask one model only. */
+  | "order, one model"
+  /** The same, after whose pull request was opened somebody changes which one it is. */
+  | "order, another pull request"
   /** src/operations/Notices.ts, from an escalation that cannot be told to the silence after the last reminder. */
   | "notices"
   /** src/operations/ReservationSweep.ts, over one reservation whose owner is gone. */
@@ -129,25 +133,36 @@ export const methods: Record<MethodName, Row> = {
   "Workspace.dropBranch": row("order", "git update-ref")
 }
 
-/** One call of a method that an order makes more than once, counted from 1. */
+/** One call of a method, counted from 1, and of which order: `label` tells it from the same call of another one. */
 export interface Place {
   readonly driver: DriverName
   readonly call: number
+  readonly label?: string
 }
 
 const calls = (driver: DriverName, ...all: ReadonlyArray<number>): ReadonlyArray<Place> =>
   all.map((call) => ({ driver, call }))
-const mended = "order, check fails once"
+const mended = "order, check fails"
+export const alone: Place = { driver: "order, one model", call: 1, label: "alone" }
 
 /** Where later steps call what an earlier one called already: a reason can mean something else there. */
 export const furtherPlaces: Readonly<Partial<Record<MethodName, ReadonlyArray<Place>>>> = {
   "Budget.reserve": calls(mended, 2),
   "Incidents.admit": calls("order", 2, 3, 4, 5),
   "Projects.get": calls("order", 2, 3, 4, 5),
-  "Proposer.ask": calls(mended, 2),
+  "Proposer.ask": [...calls(mended, 2), alone],
   "Resources.intend": calls("order", 4, 5),
   "StepJournal.append": calls("order", 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
   "WorkOrders.get": calls("order", 2, 3, 4, 5, 6),
   "Workspace.remoteHead": calls("order", 2, 3),
   "Workspace.snapshot": calls(mended, 2)
 }
+
+/** One call of each step, whose result the journal refuses to keep. */
+export const refusing: ReadonlyArray<MethodName> = [
+  "Manager.route",
+  "Proposer.ask",
+  "CodeEditor.apply",
+  "GitHub.createPullRequest",
+  "Workspace.dropBranch"
+]

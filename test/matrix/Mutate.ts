@@ -3,7 +3,13 @@ import { Category, type Meaning, SideEffect } from "../../src/domain/errors/Fail
 import { Limits } from "../../src/domain/policies/Limits.ts"
 import { meaningOf } from "../../src/domain/policies/Meaning.ts"
 import type { PolicyTables } from "../../src/domain/policies/Policies.ts"
-import { type Action, type Row, recovery, recoveryOf } from "../../src/domain/policies/Recovery.ts"
+import {
+  type Action,
+  type Row,
+  type UnreadRow,
+  recovery,
+  recoveryOf
+} from "../../src/domain/policies/Recovery.ts"
 import { retry } from "../../src/domain/policies/Retry.ts"
 import { type StepName, stepNames } from "../../src/domain/Status.ts"
 import { samples } from "../../src/testing/Samples.ts"
@@ -36,20 +42,24 @@ const withRow = (step: StepName, tag: string, row: Row): PolicyTables => ({
   recoveryOf: (at, reason) => (at === step && reason._tag === tag ? row : recoveryOf(at, reason))
 })
 
-const ofRow = (step: StepName, tag: string, row: Row): ReadonlyArray<Mutant> => {
+const ofRow = (step: StepName, tag: string, { decides, ...rest }: UnreadRow | Row): ReadonlyArray<Mutant> => {
   const mutant = (what: string, changed: Row): Mutant => ({
     name: `${step} ${tag}: ${what}`,
     tables: withRow(step, tag, changed),
     touches: isRow(step, tag)
   })
-  const { actions, decides } = row
-  const without = (action: Action) =>
-    mutant(`without ${action}`, { actions: actions.filter((it) => it !== action), decides })
+  // A row for an order that cannot be read has no actions.
+  const actions = "actions" in rest ? rest.actions : undefined
+  const other = decides === "human" ? "client_manager" : "human"
   const added: Action = "ask"
   return [
-    ...actions.map(without),
-    ...(actions.includes(added) ? [] : [mutant(`with ${added}`, { actions: [...actions, added], decides })]),
-    mutant("somebody else decides", { actions, decides: decides === "human" ? "client_manager" : "human" })
+    ...(actions ?? []).map((action) =>
+      mutant(`without ${action}`, { actions: (actions ?? []).filter((it) => it !== action), decides })
+    ),
+    ...(actions === undefined || actions.includes(added)
+      ? []
+      : [mutant(`with ${added}`, { actions: [...actions, added], decides })]),
+    mutant("somebody else decides", { actions: actions ?? [], decides: other })
   ]
 }
 
@@ -146,5 +156,6 @@ export const mutate = (filter: string): boolean => {
       )
   }
   console.log(`${killed} of ${chosen.length} mutants killed`)
+  console.log(`${killed} passed, ${chosen.length - killed} failed`)
   return killed === chosen.length
 }

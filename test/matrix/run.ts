@@ -10,6 +10,7 @@ import { mutate } from "./Mutate.ts"
  * npm run test:matrix                  every case against expectations.txt
  * npm run test:matrix -- Workspace.    the cases whose names contain it
  * npm run test:matrix -- --draft       what expectations.txt would say, to be read before it is believed
+ * npm run test:matrix -- --draft --new the same of the cases of which it says nothing yet
  * npm run test:matrix -- --mutate      turns each row of the policies, and counts which turns are noticed
  */
 
@@ -17,7 +18,8 @@ import { mutate } from "./Mutate.ts"
 
 const options = process.argv.slice(2)
 const filter = options.find((it) => !it.startsWith("--")) ?? ""
-const chosen = cases.filter(({ name }) => name.includes(filter))
+const known = options.includes("--new") ? Expectations.read() : new Map<string, string>()
+const chosen = cases.filter(({ name }) => name.includes(filter) && !known.has(name))
 
 const Share = Schema.Struct({ index: Schema.Int, of: Schema.Int })
 const Answer = Schema.Array(

@@ -46,6 +46,7 @@ const models: ReadonlyArray<ModelChoice> = ["gpt-5-mini", "gpt-5"].flatMap((name
 
 export const route = new Route({ models, reason: "cheap first" })
 
+const content = "Math.floor(total)\n"
 const patch = "diff --git a/src/a.js b/src/a.js"
 const evidence = (operation: string, excerpt: string) => Evidence.make({ operation, excerpt })
 
@@ -62,6 +63,15 @@ export class Outside {
   /** What was said under pull requests. */
   readonly comments: Array<{ readonly number: number; readonly body: string }> = []
 }
+
+/** As git pushes: what is there already is there, whatever was expected. */
+const push = (outside: Outside, branch: string, sha: Sha, expected: Sha | null) =>
+  Effect.suspend(() => {
+    const found = outside.remote.get(branch) ?? null
+    if (found !== expected && found !== sha) return Effect.fail(new HeadMoved({ branch, expected, found }))
+    outside.remote.set(branch, sha)
+    return Effect.void
+  })
 
 type Attempt = Input<typeof WorkspaceContract, "locate">
 const keyOf = ({ workOrderId, run }: Pick<Attempt, "workOrderId" | "run">) => `${workOrderId}-${run}`
@@ -80,7 +90,7 @@ const workspace = (outside: Outside) =>
               baseSha: tip,
               paths: ["src/a.js", "src/b.js"],
               files: [
-                { path: "src/a.js", content: "Math.floor(total)\n" },
+                { path: "src/a.js", content },
                 { path: "src/b.js", content: "export {}\n" }
               ]
             })
@@ -125,13 +135,7 @@ const workspace = (outside: Outside) =>
         return Effect.succeed(new Change({ ...made, files: ["src/a.js"] }))
       }),
     remoteHead: ({ branch }) => Effect.sync(() => outside.remote.get(branch) ?? null),
-    push: ({ change: { branch, headSha: sha }, expected }) =>
-      Effect.suspend(() => {
-        const found = outside.remote.get(branch) ?? null
-        if (found !== expected) return Effect.fail(new HeadMoved({ branch, expected, found }))
-        outside.remote.set(branch, sha)
-        return Effect.void
-      }),
+    push: ({ change: { branch, headSha: sha }, expected }) => push(outside, branch, sha, expected),
     diff: () => Effect.succeed(patch),
     dropBranch: ({ branch, quarantine, ...attempt }) =>
       Effect.sync(() => {
@@ -221,7 +225,7 @@ const git = (outside: Outside) => {
   const missing = (operation: string, what: string) =>
     new GitFailed({ evidence: Evidence.make({ operation, exitCode: 128, excerpt: `fatal: ${what}` }) })
   return Layer.succeed(Git, {
-    version: () => Effect.succeed("git version 2.50.0"),
+    version: () => Effect.succeed("2.50.0"),
     initBare: ({ directory }) => Effect.sync(() => void of(directory)),
     remoteUrl: () => Effect.succeed("https://forge.invalid/o/r.git"),
     defaultBranch: () => Effect.succeed("main"),
@@ -237,15 +241,10 @@ const git = (outside: Outside) => {
       Effect.sync(() =>
         [...outside.remote].flatMap(([branch, sha]) => (branch.startsWith(prefix) ? [{ branch, sha }] : []))
       ),
-    push: ({ branch, sha, expected }) =>
-      Effect.suspend(() => {
-        const found = outside.remote.get(branch) ?? null
-        if (found !== expected) return Effect.fail(new HeadMoved({ branch, expected, found }))
-        outside.remote.set(branch, sha)
-        return Effect.void
-      }),
+    push: ({ branch, sha, expected }) => push(outside, branch, sha, expected),
     listFiles: () => Effect.succeed(["src/a.js", "src/b.js"]),
-    readFile: ({ path }) => Effect.succeed(path === "src/a.js" ? "Math.floor(total)\n" : null),
+    readFile: ({ path, bytesMax }) =>
+      Effect.succeed(path === "src/a.js" && content.length <= bytesMax ? content : null),
     addWorktree: ({ directory, worktree, sha }) =>
       Effect.suspend(() => {
         if (![...of(directory).values()].includes(sha)) {
@@ -257,6 +256,8 @@ const git = (outside: Outside) => {
     removeWorktree: ({ worktree }) => Effect.sync(() => void refs.delete(worktree)),
     commitAll: ({ worktree, message }) =>
       Effect.sync(() => {
+        // There is one commit, so that nothing differs once it is made.
+        if (of(worktree).get("HEAD") === headSha) return null
         of(worktree).set("HEAD", headSha)
         messages.set(headSha, message)
         return headSha
