@@ -78,9 +78,9 @@ export const changes: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "rebase.stopped",
     on: mergesFiles,
-    says: /hook refused to rebase|^warning: execution failed: |^Not committing merge; use 'git commit'/m,
+    says: /^warning: execution failed: |^Not committing merge; use 'git commit'/m,
     is: "HookFailed",
-    reach: ({ text }) => (/hook refused to rebase/.test(text) ? "refused" : "unknown")
+    reach: "unknown"
   },
   {
     id: "merge.dirty",

@@ -86,7 +86,7 @@ const atHome = named(
   "update-ref",
   "write-tree"
 )
-const fetchedOnTheWay = /promisor|\bLFS\b|smudge filter|^fatal: unable to access '/im
+const fetchedOnTheWay = /promisor|\bLFS\b|smudge filter/im
 /**
  * May the words of a network be git's own? An operation that talks to nobody prints them only when a hook or a
  * check does, whose trouble is not git's; unless it fetches what a partial clone or LFS left out.

@@ -40,9 +40,10 @@ export const endings: ReadonlyArray<Rule<Ended, Tag>> = [
 
 /** A name that cannot be, here or on the remote; there it stands beside a refusal that says less. */
 export const nesting: ReadonlyArray<TextRule<Tag>> = [
+  { id: "hook.before-rebase", says: /hook refused to rebase/m, is: "HookFailed" },
   {
     id: "ref.nested",
-    says: /'.*' exists; cannot create '.*'|cannot process '.*' and '.*' at the same time|there is a non-empty directory '.*' blocking reference|refname conflict|reference conflict due to case/m,
+    says: /' exists; cannot create '|cannot process '[^'\n]*' and '[^'\n]*' at the same time|there is a non-empty directory '[^'\n]*' blocking reference|refname conflict|reference conflict due to case/m,
     is: "RefNameConflict"
   }
 ]
@@ -77,7 +78,8 @@ export const machine: ReadonlyArray<TextRule<Tag>> = [
       `\\.lock['»”"’]?.*(?:File exists)|could not lock config file .*(?:File exists)|Another git process seems to be running|^fatal: gc is already running`,
       "im"
     ),
-    is: "LockHeld",
+    // git ends with 128 at a lock of its own. A commit that ends with 1 was stopped by a hook, whatever that ran into.
+    is: ({ operation, exitCode }) => (operation === "commit" && exitCode === 1 ? "HookFailed" : "LockHeld"),
     reach: atTheLock
   },
   {

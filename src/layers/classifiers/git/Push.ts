@@ -37,6 +37,10 @@ const tookEffect: ReadonlyArray<Rule<Ended, Tag>> = [
   })
 ]
 
+/** A hook speaks of itself at the beginning of a line; further on it may quote the log of what it checked. */
+const hookBroke =
+  /^\s*(?:[\w.-]+(?: [\w-]+)?: ){0,3}(?:Internal (?:Server Error|API)(?! error \(4)|(?:HTTP )?50[0234]\b.*(?:error|gateway|unavailable)|.{0,20}API unreachable|Gateway Time-?out|Failed to (?:contact|connect)|.{0,40}connection refused)/im
+
 /** The remote broke while it worked on the branches. */
 const broke: ReadonlyArray<Rule<Ended, Tag>> = [
   onPush("push.remote-failure", ({ refused: no }) =>
@@ -55,11 +59,7 @@ const broke: ReadonlyArray<Rule<Ended, Tag>> = [
       : undefined
   ),
   onPush("push.hook-broke", ({ refused: no, text }) =>
-    no.length > 0 &&
-    no.every((line) => /hook declined/.test(line)) &&
-    /Internal (?:Server Error|API)(?! error \(4)|\b50[0234]\b.*(?:error|gateway|unavailable)|API unreachable|Gateway Time-?out|Failed to (?:contact|connect)|connection refused/i.test(
-      text
-    )
+    no.length > 0 && no.every((line) => /hook declined/.test(line)) && hookBroke.test(text)
       ? // A hook that cannot reach its own server refuses everything, and says so before anything is stored.
         { tag: "RemoteServerError", reach: "refused" }
       : undefined
@@ -72,7 +72,7 @@ const shallow = /shallow update not allowed/
 
 /** Signs that a push got further than the hooks of the clone. */
 const spokeToRemote =
-  /hung up|unexpected disconnect|up-to-date|^To \S|^error: RPC|^fatal: unable to access|^Writing objects|^Total \d+ \(delta/m
+  /hung up|unexpected disconnect|up-to-date|^To \S|^error: RPC|^Writing objects|^Total \d+ \(delta/m
 /** What git itself says of a branch before it sends anything, and what LFS does, which comes as a hook. */
 const saysMore =
   /\b(?:src|dst) refspec\b|^error: (?:unable to (?:delete|push)|atomic push|cannot |the destination)|\bLFS\b|^batch response:|^\[[0-9a-f]{64}\]/im

@@ -40,7 +40,7 @@ export const hostWords: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "host.quota",
-    says: /over its data quota|exceeded (?:its|your|the) (?:\w+ )?(?:LFS|storage|data|bandwidth|repository size)|(?:repository|workspace|account) .*(?:over|exceed\w*) .*(?:size|storage|quota)|purchase more/im,
+    says: /over its data quota|exceeded (?:its|your|the) (?:\w+ )?(?:LFS|storage|data|bandwidth|repository size)|(?:repository|workspace|account) .{0,80}(?:over|exceed\w*) .{0,80}(?:size|storage|quota)|purchase more/im,
     is: "QuotaExhausted"
   },
   {

@@ -22,7 +22,9 @@ const isTooMuch = (answer: Answer): boolean =>
       answer.headers["x-ratelimit-remaining"] === "0" ||
       answer.body.includes("secondary-rate-limits") ||
       says(answer, tooMuch))) ||
-  ((isRefusal(answer) || answer.status === null) &&
+  // Of the content that it turns down GitHub says only this; all else in a 422 is quoted from the request.
+  (answer.status === 422 && says(answer, /submitted too quickly/i)) ||
+  ((isGraphQl(answer) || answer.status === null) &&
     (hasCode(answer, /^rate_?limit(?:ed)?$/) || says(answer, tooMuch)))
 
 /** Who may do what, and how often. A right that is missing is looked for before a quota: waiting never brings it. */

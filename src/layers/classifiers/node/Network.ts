@@ -126,7 +126,7 @@ const neverSent: ReadonlyArray<Kind> = [
       { words: /disconnected before secure TLS connection was established/ },
       // RFC 9113, 8.7: a refused stream was not processed.
       { codes: /^(ERR_HTTP2_GOAWAY_SESSION|ERR_SOCKET_CLOSED_BEFORE_CONNECTION)$/ },
-      { words: /\bNGHTTP2_REFUSED_STREAM\b/ }
+      { words: /^Stream closed with error code NGHTTP2_REFUSED_STREAM\b/ }
     ]
   },
   {
