@@ -115,12 +115,21 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
     Effect.andThen(
       it.hold({ workOrderId: id, ...over }),
       it.record({
-      workOrderId: id,
-      run: at.run,
-      holder: "memory",
-      changes: [{ run: at.run, kind: "branch", name: branchName(id), state: "released", evidence: { gone: true }, reason: null }],
-      pullRequest: null,
-      note: "StaleIntent: written off"
+        workOrderId: id,
+        run: at.run,
+        holder: "memory",
+        changes: [
+          {
+            run: at.run,
+            kind: "branch",
+            name: branchName(id),
+            state: "released",
+            evidence: { gone: true },
+            reason: null
+          }
+        ],
+        pullRequest: null,
+        note: "StaleIntent: written off"
       })
     )
   ),

@@ -63,7 +63,9 @@ const purge = Command.make(
   "purge",
   {
     olderThan: Flag.String("older-than").pipe(
-      Flag.withDescription(`How long it must have been there (30d, 12h); ${span(Duration.toMillis(Limits.quarantineKept))} when left out`),
+      Flag.withDescription(
+        `How long it must have been there (30d, 12h); ${span(Duration.toMillis(Limits.quarantineKept))} when left out`
+      ),
       Flag.optional
     ),
     yes: Flag.Boolean("yes").pipe(Flag.withDescription("Really"), Flag.withDefault(false)),
@@ -88,7 +90,8 @@ const purge = Command.make(
         fix: "The same again with --yes"
       })
     }
-    if (!asJson) yield* Console.log(found.length === 0 ? "There is nothing to let go of." : "They are let go of.")
+    if (!asJson)
+      yield* Console.log(found.length === 0 ? "There is nothing to let go of." : "They are let go of.")
   })
 ).pipe(Command.withDescription("Let go of what was kept for long enough"))
 
