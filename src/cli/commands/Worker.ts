@@ -16,7 +16,7 @@ export const worker = Command.make(
       yield* Effect.logInfo("The worker is ready")
       yield* Effect.never.pipe(
         Effect.onInterrupt(() =>
-          Effect.logInfo(
+          Effect.logWarning(
             `The worker stops: it claims nothing more, and hands over what it holds after the step under way, within ${Duration.toSeconds(Limits.workerDrain)} s`
           )
         )

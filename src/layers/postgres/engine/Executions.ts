@@ -239,11 +239,17 @@ export const make = Effect.fnUntraced(function* (options: {
       )
     })
 
-  /** Waits until these runs have ended here, but no longer than `within`. */
+  /** Waits until these runs have ended here, but no longer than `within`; in a fiber of its own, because whoever waits is being interrupted. */
   const quiet = (within: Duration.Duration, which: (run: Run.Run) => boolean) =>
     Effect.suspend(() =>
       Effect.forEach([...runs.values()].filter(which), (run) => Deferred.await(run.done), { discard: true })
-    ).pipe(Effect.interruptible, Effect.timeoutOption(within), Effect.asVoid)
+    ).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(within),
+      Effect.forkDetach,
+      Effect.flatMap(Fiber.await),
+      Effect.asVoid
+    )
 
   return { registrations, runs, adopt, interrupt, deferredDone, stop, quiet }
 })
