@@ -110,6 +110,8 @@ export const run = Effect.fnUntraced(
         githubApiUrl: forgeProxy.url,
         openaiApiKey: Redacted.make("not-a-real-key-0123456789"),
         openaiBaseUrl: `${modelProxy.url}/v1`,
+        anthropicApiKey: undefined,
+        anthropicBaseUrl: undefined,
         model: "gpt-5-mini",
         prices: undefined,
         managerUrl: undefined,

@@ -17,7 +17,7 @@ import * as HttpClientManager from "./HttpClientManager.ts"
 import * as HttpManager from "./HttpManager.ts"
 import * as LanguageModelProposer from "./LanguageModelProposer.ts"
 import * as LoopbackGateway from "./LoopbackGateway.ts"
-import type * as Providers from "./models/Providers.ts"
+import * as Providers from "./models/Providers.ts"
 import * as PatchEditor from "./PatchEditor.ts"
 import * as BudgetStore from "./postgres/BudgetStore.ts"
 import * as EmbeddedPostgres from "./postgres/EmbeddedPostgres.ts"
@@ -139,11 +139,19 @@ export const prices = Effect.flatMap(Settings, (settings) =>
 const workspace = Layer.unwrap(Effect.map(home, (directory) => WorktreeWorkspace.layer({ directory })))
 
 /** The providers that a key is set for. */
-export const providers = Effect.map(Settings, ({ openaiApiKey, openaiBaseUrl }): Providers.Providers => ({
-  ...(openaiApiKey === undefined
-    ? {}
-    : { openai: { apiKey: openaiApiKey, ...(openaiBaseUrl ? { baseUrl: openaiBaseUrl } : {}) } })
-}))
+export const providers = Effect.map(
+  Settings,
+  ({ openaiApiKey, openaiBaseUrl, anthropicApiKey, anthropicBaseUrl }): Providers.Providers => ({
+    ...(openaiApiKey === undefined
+      ? {}
+      : { openai: { apiKey: openaiApiKey, ...(openaiBaseUrl ? { baseUrl: openaiBaseUrl } : {}) } }),
+    ...(anthropicApiKey === undefined
+      ? {}
+      : {
+          anthropic: { apiKey: anthropicApiKey, ...(anthropicBaseUrl ? { baseUrl: anthropicBaseUrl } : {}) }
+        })
+  })
+)
 
 /** Their models, for programs that ask by themselves. */
 export const gateway = Layer.unwrap(Effect.map(providers, LoopbackGateway.layer))
@@ -160,28 +168,21 @@ export const editor = Layer.unwrap(
   )
 )
 
-/** The models that a key is set for, each left alone for a while when it is down; and who chooses between them. */
+/** Their models, each left alone for a while when it is down; and who chooses between them. */
 const models = Layer.unwrap(
   Effect.gen(function* () {
-    const { openaiApiKey, openaiBaseUrl, model, managerUrl } = yield* Settings
-    const openai =
-      openaiApiKey === undefined
-        ? {}
-        : {
-            openai: {
-              apiKey: openaiApiKey,
-              ...(openaiBaseUrl === undefined ? {} : { baseUrl: openaiBaseUrl })
-            }
-          }
-    const offline = openaiApiKey === undefined
+    const { model, managerUrl } = yield* Settings
+    const real = yield* providers
+    const named = Providers.connectedOf(real)
+    const offline = named.length === 0
     const table = yield* prices
-    const providers = [offline ? "offline" : "openai"] as const
-    const rules = RulesManager.layer({ providers, prices: table, ...(model === undefined ? {} : { model }) })
+    const options = { providers: offline ? (["offline"] as const) : named, prices: table }
+    const rules = RulesManager.layer({ ...options, ...(model === undefined ? {} : { model }) })
     return Layer.merge(
-      Guarded.proposer.pipe(Layer.provide(LanguageModelProposer.layer({ ...openai, offline }))),
+      Guarded.proposer.pipe(Layer.provide(LanguageModelProposer.layer({ ...real, offline }))),
       managerUrl === undefined
         ? rules
-        : HttpManager.layer({ url: managerUrl, providers, prices: table }).pipe(Layer.provide(rules))
+        : HttpManager.layer({ url: managerUrl, ...options }).pipe(Layer.provide(rules))
     )
   })
 )

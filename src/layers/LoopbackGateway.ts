@@ -45,6 +45,8 @@ export const layer = (providers: Providers.Providers) =>
       const atOnce = yield* Semaphore.make(Limits.gatewayCallsAtOnce)
       yield* server.serve(
         Routes.app({ accesses, providers, atOnce }).pipe(
+          // The server's handlers are not by themselves, and a program that goes away gives its call up.
+          Effect.interruptible,
           Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(Limits.gatewayBodyBytesMax))
         )
       )

@@ -10,6 +10,7 @@ import { type Usd, format } from "../domain/Usd.ts"
 import type { Kind, WorkOrder } from "../domain/WorkOrder.ts"
 import { Manager } from "../services/Manager.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
+import { keyVariables } from "./models/Providers.ts"
 
 export interface Options {
   /** Whose models may be asked. */
@@ -89,7 +90,7 @@ const preferredOf = ({
     return Result.fail(new UnknownPrice({ model, line: PriceTable.lineFor(provider, model) }))
   }
   // The table knows the model, so its price is not what is missing.
-  const fix = elsewhere.provider === "openai" ? "; set OPENAI_API_KEY" : ""
+  const fix = elsewhere.provider === "offline" ? "" : `; set ${keyVariables[elsewhere.provider]}`
   return Result.fail(
     new NoEligibleModel({
       kind: order.kind,
@@ -101,12 +102,23 @@ const preferredOf = ({
 const noneLeft = (question: Question, candidates: ReadonlyArray<ModelChoice>, limit: Usd) => {
   const cheapest = Array.head(Array.sort(candidates, Order.mapInput(Order.Number, worstCase)))
   const why = Option.match(cheapest, {
-    onNone: () => "no provider of models is connected; set OPENAI_API_KEY",
+    onNone: () => `no provider of models is connected; set ${Object.values(keyVariables).join(" or ")}`,
     onSome: (choice) =>
       `one call of ${choice.model}, the cheapest, may cost $${format(worstCase(choice))}, ` +
       `and the order may spend $${format(limit)}`
   })
   return new NoEligibleModel({ kind: question.order.kind, why })
+}
+
+/**
+ * The best of them; the last of these is of another provider than the others where there is one, so that no outage
+ * of a single provider stops an order.
+ */
+const withAnotherProvider = (ranked: ReadonlyArray<ModelChoice>): ReadonlyArray<ModelChoice> => {
+  const best = ranked.slice(0, Limits.routedModelsMax)
+  const [first] = best
+  const other = ranked.find(({ provider }) => provider !== first?.provider && provider !== "offline")
+  return other === undefined || best.includes(other) ? best : [...best.slice(0, -1), other]
 }
 
 /**
@@ -136,7 +148,7 @@ export const decide = (question: Question): Result.Result<Route, NoEligibleModel
         cheapFirst ? byPrice : Order.flip(byPrice)
       ])
     )
-    const models = ranked.slice(0, Limits.routedModelsMax)
+    const models = withAnotherProvider(ranked)
     const tooDear = candidates.filter((choice) => !affordable.includes(choice))
     const reason = reasonOf(question, { models, tooDear, cheapFirst, failing })
     return Result.succeed(new Route({ models, reason }))

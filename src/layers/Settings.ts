@@ -16,6 +16,8 @@ const config = Config.all({
   githubApiUrl: Config.String("GITHUB_API_URL").pipe(Config.withDefault(githubApi)),
   openaiApiKey: optional(Config.Redacted("OPENAI_API_KEY")),
   openaiBaseUrl: optional(Config.String("OPENAI_BASE_URL")),
+  anthropicApiKey: optional(Config.Redacted("ANTHROPIC_API_KEY")),
+  anthropicBaseUrl: optional(Config.String("ANTHROPIC_BASE_URL")),
   model: optional(Config.NonEmptyString("MOOSE_MODEL")),
   prices: optional(Config.NonEmptyString("MOOSE_PRICES")),
   managerUrl: optional(Config.URL("MANAGER_URL")),
@@ -33,6 +35,8 @@ export interface SettingsShape {
   readonly githubApiUrl: string
   readonly openaiApiKey: Redacted.Redacted<string> | undefined
   readonly openaiBaseUrl: string | undefined
+  readonly anthropicApiKey: Redacted.Redacted<string> | undefined
+  readonly anthropicBaseUrl: string | undefined
   readonly model: string | undefined
   /** A file of prices that go before ours. */
   readonly prices: string | undefined
@@ -67,6 +71,8 @@ export const layerEmbedded = Layer.effect(
     githubApiUrl: githubApi,
     openaiApiKey: undefined,
     openaiBaseUrl: undefined,
+    anthropicApiKey: undefined,
+    anthropicBaseUrl: undefined,
     model: undefined,
     prices: undefined,
     managerUrl: undefined,

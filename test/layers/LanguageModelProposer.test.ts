@@ -356,8 +356,8 @@ describe("LanguageModelProposer without a network", () => {
       const reason = yield* Effect.flip(
         ask("p", { ...choice, provider: "anthropic", model: "claude-opus-5" })
       )
-      assert.strictEqual(reason._tag, "ModelNotFound")
-      assert.include(reason.message, "claude-opus-5")
+      assert.strictEqual(reason._tag, "AuthenticationFailed")
+      assert.include(reason.message, "ANTHROPIC_API_KEY")
     }).pipe(Effect.provide(proposerAt("http://127.0.0.1:9")))
   )
 

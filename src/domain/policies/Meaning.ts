@@ -119,7 +119,7 @@ const rows: Record<Reason["_tag"], Row> = {
     "medium",
     false,
     "none",
-    "Set a key for a provider (OPENAI_API_KEY), or raise the order's limit; moose doctor lists what is in use."
+    "Set a key for a provider (OPENAI_API_KEY, ANTHROPIC_API_KEY), or raise the order's limit; moose doctor lists what is in use."
   ),
   ProjectPaused: row(
     "configuration",

@@ -23,7 +23,7 @@ const unknownOrder = (titles: ReadonlyArray<string>): AiError.AiErrorReason =>
   new AiError.InvalidUserInputError({
     description:
       `the offline model only knows the demo's work orders (${titles.map((title) => `"${title}"`).join(", ")}); ` +
-      "set OPENAI_API_KEY to connect a real model"
+      "set OPENAI_API_KEY or ANTHROPIC_API_KEY to connect a real model"
   })
 
 const unreadable = (failure: PlatformError.PlatformError | Schema.SchemaError): AiError.AiErrorReason =>

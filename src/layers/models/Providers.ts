@@ -36,9 +36,7 @@ export const connected = <P extends RealProvider>(
   provider: P
 ): NonNullable<Providers[P]> | undefined => {
   const found = providers[provider]
-  return found === undefined || found === null || Redacted.value(found.apiKey).trim() === ""
-    ? undefined
-    : found
+  return found === undefined || Redacted.value(found.apiKey).trim() === "" ? undefined : found
 }
 
 /** Why a model of a provider that is not connected cannot be asked. */
@@ -50,3 +48,9 @@ export const withoutKey = (provider: RealProvider): AuthenticationFailed =>
       excerpt: `no key is set; set ${keyVariables[provider]}`
     })
   })
+
+const all: ReadonlyArray<RealProvider> = ["openai", "anthropic"]
+
+/** Those that a key is set for. */
+export const connectedOf = (providers: Providers): ReadonlyArray<RealProvider> =>
+  all.filter((provider) => connected(providers, provider) !== undefined)
