@@ -161,7 +161,6 @@ export const layer = (options: { readonly command: string }) =>
             }
           }
         }
-        yield* isFenced(spawning, folder)
         yield* Effect.mapError(putBack, disk)
         const changed = yield* changesSince(git, fs, path, root, head).pipe(
           Effect.catchTag("PlatformError", (error) => Effect.fail(disk(error)))
@@ -180,6 +179,7 @@ export const layer = (options: { readonly command: string }) =>
           changed
         })
         if (failure !== undefined) return yield* Effect.fail(failure)
+        yield* isFenced(spawning, folder)
         for (const name of changed) yield* inScope(scope, yield* parse(name))
         return changed
       })

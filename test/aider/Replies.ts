@@ -85,5 +85,5 @@ export const teach = (mock: LLMock): void => {
   again("gives-up", "I do not know how to make it fit.")
   again("half-fits", "I do not know how to make the rest fit.")
   again("fits-at-last", good)
-  mock.addFixture({ match: { userMessage: "never-answers" }, response: text("late"), latency: 600_000 })
+  mock.addFixture({ match: { userMessage: "never-answers" }, response: () => new Promise<never>(() => {}) })
 }

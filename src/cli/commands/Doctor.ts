@@ -5,6 +5,7 @@ import { look } from "../../layers/aider/Look.ts"
 import * as GitCli from "../../layers/GitCli.ts"
 import * as Environment from "../../layers/Environment.ts"
 import { EmbeddedPostgres } from "../../layers/postgres/EmbeddedPostgres.ts"
+import * as Providers from "../../layers/models/Providers.ts"
 import * as Settings from "../../layers/Settings.ts"
 import { LocalForge } from "../../layers/forge/LocalForge.ts"
 import { Git } from "../../services/Git.ts"
@@ -78,10 +79,10 @@ const editorInUse = Effect.gen(function* () {
   const settings = yield* Settings.Settings
   if (settings.editor === "built-in") return "built-in; MOOSE_EDITOR=aider lets Aider make the edits"
   const version = yield* look(settings.aider)
-  if (Object.keys(yield* Environment.providers).length === 0) {
+  if (Providers.connectedOf(yield* Environment.providers).length === 0) {
     return yield* new UserError({
       problem: `${settings.aider} is ${version}, and there is no model that it could ask`,
-      fix: "Set OPENAI_API_KEY, or unset MOOSE_EDITOR: the offline model answers the built-in editor only."
+      fix: "Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or unset MOOSE_EDITOR: the offline model answers the built-in editor only."
     })
   }
   return `${version} (${settings.aider}), which asks its models through the gateway`

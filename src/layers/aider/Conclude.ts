@@ -154,10 +154,10 @@ const rejected = (run: Run): EditorRejectedEdits => {
   })
 }
 
-/** An edit that the fence refused, by the name the model gave it. */
-const unsafe = ({ refused, relative }: Run): UnsafeEdit | undefined => {
+/** An edit that the fence refused, by the name the model gave it. What it refused before any model was asked is no edit. */
+const unsafe = ({ refused, relative }: Run, { asked }: Analytics): UnsafeEdit | undefined => {
   const last = refused.at(-1)
-  if (last === undefined) return undefined
+  if (last === undefined || asked === 0) return undefined
   const path = relative(last)
   const why = /^\.git(?:\/|$)/.test(path) ? "it belongs to git itself" : "it is outside of the worktree"
   return new UnsafeEdit({ path: printable(path), why })
@@ -244,12 +244,13 @@ const isWell = (analytics: Analytics, { exitCode, signal }: Run): boolean =>
  * saw, because they were there; then its log; then its words.
  */
 export const failureOf = (run: Run): Reason | undefined => {
-  const seen = unsafe(run) ?? verdictOf(run.account, run.model)
+  const analytics = read(run.analytics)
+  const seen = unsafe(run, analytics) ?? verdictOf(run.account, run.model)
   if (seen !== undefined) return seen
-  if (!isWell(read(run.analytics), run)) return byItsWords(run)
+  if (!isWell(analytics, run)) return byItsWords(run)
   const tail = afterReplies(run.stdout)
   if (notApplied.test(tail) || roundsOf(run.stdout) !== undefined) return rejected(run)
   if (applied.test(tail)) return run.changed.length === 0 ? new NoChanges({}) : undefined
   // It ends in prose: what it had applied before is a part of what its model wanted, at best.
-  return notApplied.test(run.stdout) || run.changed.length > 0 ? rejected(run) : new NoChanges({})
+  return notApplied.test(run.stdout) || run.changed.length > 0 ? rejected(run) : byItsWords(run)
 }
