@@ -17,8 +17,6 @@ import { type Case, type Mode, cases } from "./Case.ts"
 import { drive } from "./Drive.ts"
 import * as Expectations from "./Expectations.ts"
 
-/* eslint-disable no-console -- a command. */
-
 /* Turns one row of the policies at a time, and looks whether a case notices. */
 
 interface Mutant {
@@ -132,8 +130,11 @@ const cost: Readonly<Record<Mode, number>> = {
 const isOrder = ({ driver }: Case) => driver.startsWith("order")
 const isUsed = Schema.is(Schema.NonEmptyString)
 
-/** Prints which mutants nobody notices, and how many of all are noticed. */
-export const mutate = (filter: string): boolean => {
+/** Of the mutants whose names contain `filter`, every `of`-th: what each is called, and by how many cases it is missed. */
+export const mutate = (
+  filter: string,
+  { index, of }: { readonly index: number; readonly of: number }
+): ReadonlyArray<{ readonly name: string; readonly noticed: boolean; readonly touched: number }> => {
   const expected = Expectations.read()
   // "~" is the injected reason, so that a row is found by its own name.
   const orders = cases.filter(isOrder).map((it) => {
@@ -141,21 +142,15 @@ export const mutate = (filter: string): boolean => {
     return { it, wanted, spelled: isUsed(it.reason?._tag) ? wanted.replaceAll("~", it.reason._tag) : wanted }
   })
   const sorted = orders.toSorted((a, b) => cost[a.it.mode] - cost[b.it.mode])
-  const chosen = mutants.filter(({ name }) => name.includes(filter))
-  let killed = 0
-  for (const { name, tables, touches } of chosen) {
-    const touched = sorted.filter(({ spelled }) => touches(spelled))
-    const noticed = touched.some(({ it, wanted }) => {
-      const observed = drive(it, tables)
-      return observed.broken.length > 0 || Expectations.textOf(observed) !== wanted
+  return mutants
+    .filter(({ name }) => name.includes(filter))
+    .filter((_, place) => place % of === index)
+    .map(({ name, tables, touches }) => {
+      const touched = sorted.filter(({ spelled }) => touches(spelled))
+      const noticed = touched.some(({ it, wanted }) => {
+        const observed = drive(it, tables)
+        return observed.broken.length > 0 || Expectations.textOf(observed) !== wanted
+      })
+      return { name, noticed, touched: touched.length }
     })
-    if (noticed) killed++
-    else
-      console.log(
-        `survives: ${name} (${touched.length === 0 ? "no case meets it" : `${touched.length} cases`})`
-      )
-  }
-  console.log(`${killed} of ${chosen.length} mutants killed`)
-  console.log(`${killed} passed, ${chosen.length - killed} failed`)
-  return killed === chosen.length
 }
