@@ -9,8 +9,10 @@ import type { Git } from "../../src/services/Git.ts"
 import type { GitHub } from "../../src/services/GitHub.ts"
 import type { Incidents } from "../../src/services/Incidents.ts"
 import type { Manager } from "../../src/services/Manager.ts"
+import type { Premises } from "../../src/services/Premises.ts"
 import type { Projects } from "../../src/services/Projects.ts"
 import type { Proposer } from "../../src/services/Proposer.ts"
+import type { Reconciliation } from "../../src/services/Reconciliation.ts"
 import type { Resources } from "../../src/services/Resources.ts"
 import type { Spool } from "../../src/services/Spool.ts"
 import type { StepJournal } from "../../src/services/StepJournal.ts"
@@ -31,8 +33,10 @@ interface Services {
   readonly GitHub: GitHub["Service"]
   readonly Incidents: Incidents["Service"]
   readonly Manager: Manager["Service"]
+  readonly Premises: Premises["Service"]
   readonly Projects: Projects["Service"]
   readonly Proposer: Proposer["Service"]
+  readonly Reconciliation: Reconciliation["Service"]
   readonly Resources: Resources["Service"]
   readonly Spool: Spool["Service"]
   readonly StepJournal: StepJournal["Service"]
