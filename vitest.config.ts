@@ -1,4 +1,13 @@
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { defineConfig } from "vitest/config"
+
+// Each process imports Effect and the clients of the world outside; compiled once, that takes a third less. Set here,
+// before there is a process.
+process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache")
+
+/** What a failure means and what is done about it has to be tried, line by line. */
+const tried = { lines: 95, branches: 95 }
 
 export default defineConfig({
   test: {
@@ -11,7 +20,7 @@ export default defineConfig({
     maxWorkers: 4,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // `npm run coverage`: what a failure means and what is done about it has to be tried, line by line.
+    // `npm run coverage`
     coverage: {
       provider: "v8",
       include: [
@@ -21,9 +30,17 @@ export default defineConfig({
         "src/steps/**",
         "src/layers/classifiers/**"
       ],
+      exclude: ["**/*.json"],
       reporter: ["text", "text-summary"],
       reportOnFailure: true,
-      thresholds: { lines: 95, branches: 95 }
+      // Of each by itself, so that none lives on the others.
+      thresholds: {
+        "src/domain/errors/**": tried,
+        "src/domain/failures/**": tried,
+        "src/domain/policies/**": tried,
+        "src/steps/**": tried,
+        "src/layers/classifiers/**": tried
+      }
     }
   }
 })
