@@ -3,11 +3,13 @@ import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ChecksFailed } from "../../src/domain/errors/ApplyError.ts"
 import {
+  LedgerUnavailable,
   RateLimited,
   RemoteUnreachable,
   RepositoryLocked,
   StoreUnavailable,
-  TimedOut
+  TimedOut,
+  WorkOrderMissing
 } from "../../src/domain/errors/Reasons.ts"
 import { Policies } from "../../src/domain/policies/Policies.ts"
 import { retry } from "../../src/domain/policies/Retry.ts"
@@ -15,6 +17,7 @@ import { Limits } from "../../src/domain/policies/Limits.ts"
 import { Project } from "../../src/domain/Project.ts"
 import { type Status, legalMoves } from "../../src/domain/Status.ts"
 import { run } from "../../src/pipeline.ts"
+import { Budget } from "../../src/services/Budget.ts"
 import { Checks } from "../../src/services/Checks.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
@@ -46,7 +49,7 @@ const workspace = (change: Partial<Workspace["Service"]>) =>
 
 const runIn = Effect.fnUntraced(function* <R>(
   world: World,
-  overrides: Layer.Layer<R, never, Workspace | WorkOrders>
+  overrides: Layer.Layer<R, never, Budget | Workspace | WorkOrders>
 ) {
   const services = world.layer(Layer.provide(overrides, world.services()))
   const fiber = yield* Effect.forkChild(Effect.provide(run(at), services))
@@ -79,6 +82,45 @@ describe("a step", () => {
       )
       assert.strictEqual((yield* runIn(world, overrides))._tag, "Completed")
       assert.deepStrictEqual(waits(world), ["store", "store"])
+    })
+  )
+
+  it.effect("does not wait for an order that is not there: that is no outage", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const overrides = Layer.effect(
+        WorkOrders,
+        Effect.map(WorkOrders, (real) => {
+          const { workOrderId: id } = at
+          const get = after([new WorkOrderMissing({ id })], real.get({ id }))
+          return { ...real, get: () => get }
+        })
+      )
+      const ended = yield* runIn(world, overrides)
+      if (ended._tag !== "Failed") return assert.fail(ended._tag)
+      assert.strictEqual(ended.error.reason._tag, "WorkOrderMissing")
+      assert.deepStrictEqual(waits(world), [])
+      assert.strictEqual(world.status, "routing_failed")
+    })
+  )
+
+  it.effect("waits for the store when it is the ledger in it that does not answer", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const away = new LedgerUnavailable({ evidence })
+      const tries = 1 + retry.routing.delays.length
+      const overrides = Layer.effect(
+        Budget,
+        Effect.map(Budget, (real) => {
+          const check = after(
+            Array.from({ length: tries }, () => away),
+            Effect.void
+          )
+          return { ...real, check: () => check }
+        })
+      )
+      assert.strictEqual((yield* runIn(world, overrides))._tag, "Completed")
+      assert.deepStrictEqual(waits(world), ["store"])
     })
   )
 
