@@ -485,7 +485,8 @@ describe("GitCli", () => {
           ["refs/remotes/origin/main"]
         )
         assert.isFalse(yield* fs.exists(`${other}/index`))
-        const wrong = yield* Effect.flip(git.commitPatch({ ...again, patch: patch.replace("a\r", "x\r") }))
+        const unfit = { ...again, patch: patch.replace("-# Example", "-# Another") }
+        const wrong = yield* Effect.flip(git.commitPatch(unfit))
         assert.strictEqual(wrong._tag, "GitFailed")
       })
     )
