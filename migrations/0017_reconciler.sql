@@ -260,6 +260,12 @@ begin
   set pull_request_number = coalesce((p->'pullRequest'->>'number')::integer, pull_request_number),
       pull_request_url = coalesce(p->'pullRequest'->>'url', pull_request_url), updated_at = moose.now()
   where id = p->>'workOrderId';
+  -- What could not be cleaned up then is looked after now.
+  update public.work_orders w
+  set disposition = case when exists (
+    select 1 from public.resources r where r.work_order = w.id and r.state = 'preserved') then 'preserved' else 'rolled_back' end
+  where w.id = p->>'workOrderId' and w.disposition = 'manual_intervention_required'
+    and not exists (select 1 from public.resources r where r.work_order = w.id and r.state in ('intended', 'held'));
   perform moose.note(p->>'workOrderId', (p->>'run')::integer, 'Reconciled', null, p->>'note', null);
   perform pg_notify('moose_events', p->>'workOrderId');
   return 'null';

@@ -8,6 +8,8 @@ import { forge } from "./commands/Forge.ts"
 import { migrate } from "./commands/Migrate.ts"
 import { cancel, pause, resume, retry } from "./commands/Orders.ts"
 import { project } from "./commands/Project.ts"
+import { quarantine } from "./commands/Quarantine.ts"
+import { reconcile } from "./commands/Reconcile.ts"
 import { run } from "./commands/Run.ts"
 import { status } from "./commands/Status.ts"
 import { submit } from "./commands/Submit.ts"
@@ -28,6 +30,8 @@ export const commands = [
   errors,
   escalations,
   budget,
+  reconcile,
+  quarantine,
   project,
   doctor,
   migrate,

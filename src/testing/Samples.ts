@@ -30,6 +30,7 @@ import {
   ForgeFailed,
   HeadMoved,
   NothingToMerge,
+  PullRequestEnded,
   PullRequestExists,
   PullRequestUnverified,
   PushProtected,
@@ -306,6 +307,7 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
       "No commits between main and moose/wo-add-discount"
     )
   }),
+  PullRequestEnded: new PullRequestEnded({ number: 7, merged: false }),
   PullRequestExists: new PullRequestExists({
     branch,
     evidence: http(

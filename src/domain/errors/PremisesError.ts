@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { WorkOrderId } from "../Ids.ts"
 
 /** What looking after Moose's own folder, and after what no order looks after, can end in. */
 
@@ -18,6 +19,13 @@ export class BranchOccupied extends Schema.TaggedError<BranchOccupied>()("Branch
 }) {
   override get message() {
     return `There is a branch ${this.branch} already, at ${this.found}`
+  }
+}
+
+/** A worker is at the order, or somebody else repairs what it left. */
+export class OrderHeld extends Schema.TaggedError<OrderHeld>()("OrderHeld", { workOrderId: WorkOrderId }) {
+  override get message() {
+    return `Somebody is at work order ${this.workOrderId}`
   }
 }
 

@@ -81,6 +81,7 @@ const rows: Record<Reason["_tag"], Component | "as the operation says"> = {
   SecretBlocked: "forge",
   NothingToMerge: "forge",
   PullRequestExists: "forge",
+  PullRequestEnded: "forge",
   PullRequestUnverified: "forge",
   ForgeFailed: "forge",
   OutcomeUnknown: "store"

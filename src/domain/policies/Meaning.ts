@@ -425,6 +425,14 @@ const rows: Record<Reason["_tag"], Row> = {
     "certain",
     "Look at the pull request that is there; it may be from an earlier try."
   ),
+  PullRequestEnded: row(
+    "rejected",
+    "task",
+    "medium",
+    false,
+    "none",
+    "Merged: the work is done. Closed: reopen it and retry, or submit the work as a new order."
+  ),
   PullRequestUnverified: row(
     "ambiguous",
     "platform",

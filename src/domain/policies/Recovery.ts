@@ -180,6 +180,7 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     NothingToMerge: director,
     // Looked for already: one that is there and is not ours, or that does not show what was pushed.
     PullRequestExists: human,
+    PullRequestEnded: human,
     PullRequestUnverified: human,
     ForgeFailed: againThenWait
   },
