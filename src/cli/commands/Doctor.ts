@@ -104,7 +104,7 @@ const editorInUse = Effect.gen(function* () {
   const settings = yield* Settings.Settings
   if (settings.editor === "built-in") return "built-in; MOOSE_EDITOR=aider lets Aider make the edits"
   const version = yield* look(settings.aider)
-  if (Providers.connectedOf(yield* Environment.providers).length === 0) {
+  if (connectedOf(yield* Environment.providers).length === 0) {
     return yield* new UserError({
       problem: `${settings.aider} is ${version}, and there is no model that it could ask`,
       fix: "Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or unset MOOSE_EDITOR: the offline model answers the built-in editor only."
