@@ -51,13 +51,12 @@ const report = (runs: ReadonlyArray<Seeds.Run>) => {
   console.log(
     `  median time of those, on the pipeline's clock: ${seconds(median(completed.map(({ ms }) => ms)))}`
   )
-  const ends = tally(
-    runs.flatMap((run) =>
-      run.completed ? [] : [`${run.reason} (seed ${run.seed})`.replace(/ \(seed.*/, "")]
-    )
-  )
-  for (const [end, count] of ends.slice(0, 12))
-    console.log(`    ${String(count).padStart(5)}  ended in ${end}`)
+  const others = runs.filter((run) => !run.completed)
+  for (const [end, count] of tally(others.map(({ reason }) => reason)).slice(0, 12)) {
+    const seeds = others.filter(({ reason }) => reason === end).map(({ seed }) => seed)
+    const some = seeds.length > 3 ? "" : ` (seed ${seeds.join(", ")})`
+    console.log(`    ${String(count).padStart(5)}  ended in ${end}${some}`)
+  }
   return completed.length / runs.length
 }
 

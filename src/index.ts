@@ -49,8 +49,10 @@ export { CodeEditor, CodeEditorContract } from "./services/CodeEditor.ts"
 export { Git, GitContract } from "./services/Git.ts"
 export { GitHub, GitHubContract } from "./services/GitHub.ts"
 export { Manager, ManagerContract } from "./services/Manager.ts"
+export { Premises, PremisesContract } from "./services/Premises.ts"
 export { Projects, ProjectsContract } from "./services/Projects.ts"
 export { ModelReply, Proposer, ProposerContract } from "./services/Proposer.ts"
+export { Reconciliation, ReconciliationContract } from "./services/Reconciliation.ts"
 export { Resources, ResourcesContract } from "./services/Resources.ts"
 export { StepJournal, StepJournalContract } from "./services/StepJournal.ts"
 export { WorkOrders, WorkOrdersContract } from "./services/WorkOrders.ts"
@@ -70,6 +72,10 @@ export { make as makePipeline } from "./pipeline.ts"
 
 // The pipeline. `pipelineLayer` is for those who bring their own WorkflowEngine; `Environment.worker` has it.
 export { type Ended, Pipeline, layer as pipelineLayer, run } from "./pipeline.ts"
+
+// Where the database and the world do not agree: one pass of the reconciler, and what it answers.
+export { Drift, DriftReport } from "./domain/Drift.ts"
+export * as Reconciler from "./operations/Reconciler.ts"
 
 // The composition: every part of Moose as a layer, so that any of them can be replaced.
 export * as Environment from "./layers/Environment.ts"

@@ -250,6 +250,45 @@ const assertDoneOnce = Effect.fnUntraced(function* (scene: Scene, modelCalls = 1
   assert.deepStrictEqual(yield* sql`select id from moose.runners where lease_until > moose.now()`, [])
 })
 
+describe.concurrent("a worker that is told to stop", () => {
+  it.live(
+    "claims nothing more, finishes the step under way, and hands the order over",
+    () =>
+      Effect.gen(function* () {
+        const scene = yield* makeScene
+        const { reached, release } = yield* scene.modelGate.hold(isModelCall)
+        const first = yield* scene.startWorker
+        yield* untilReached(first, reached)
+        yield* first.kill("SIGTERM")
+        yield* Effect.repeat(
+          Effect.sync(() => first.output()),
+          { schedule: Schedule.spaced("50 millis"), until: (output) => output.includes("The worker stops") }
+        ).pipe((stopping) => untilReached(first, stopping))
+        const orders = yield* WorkOrders
+        const later = WorkOrderId.make("order-2")
+        yield* orders.submit(fromRequest({ ...request, project: projectId }, later, scene.project.baseBranch))
+        assert.deepStrictEqual(yield* journaled, ["routing"])
+        yield* release
+        const { code, stderr } = yield* first.ended
+        assert.strictEqual(code, 130, stderr)
+        assert.deepStrictEqual(yield* journaled, everyResult.slice(0, 3))
+        const sql = yield* PgClient.PgClient
+        assert.deepStrictEqual(
+          yield* sql`select id, state, owner, fence::integer as fence from moose.executions order by id`,
+          [
+            { id: "order-1/1", state: "ready", owner: null, fence: 1 },
+            { id: "order-2/1", state: "ready", owner: null, fence: 0 }
+          ]
+        )
+        yield* orders.cancel({ id: later, reason: "it was only there not to be claimed" })
+        yield* sql`delete from moose.executions where work_order = ${later}`
+        yield* finish(yield* scene.startWorker)
+        yield* assertDoneOnce(scene)
+      }).pipe(Effect.scoped, Effect.provide(world)),
+    timeoutMs
+  )
+})
+
 describe.concurrent("a worker that is killed", () => {
   /** Kills the worker where `gate` holds it, after exactly `results` were journaled; the next one finishes. */
   const heldAt = (

@@ -94,7 +94,7 @@ const until = <E, R>(what: string, holds: Effect.Effect<boolean, E, R>) =>
     const look = Effect.andThen(sql`select pg_notify('moose_work', '')`, holds)
     const seen = yield* look.pipe(
       Effect.flatMap((it) => (it ? Effect.void : Effect.fail("not yet"))),
-      Effect.retry(Schedule.spaced("10 millis").pipe(Schedule.upTo({ duration: "50 seconds" }))),
+      Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "50 seconds" }))),
       Effect.result
     )
     assert.deepInclude(seen, { _tag: "Success" }, what)

@@ -27,7 +27,7 @@ import * as Environment from "../../src/layers/Environment.ts"
 import * as LocalForge from "../../src/layers/forge/LocalForge.ts"
 import * as GitCli from "../../src/layers/GitCli.ts"
 import * as GitHubRest from "../../src/layers/GitHubRest.ts"
-import { Settings } from "../../src/layers/Settings.ts"
+import * as Settings from "../../src/layers/Settings.ts"
 import { GitHub } from "../../src/services/GitHub.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
@@ -102,21 +102,14 @@ export const run = Effect.fnUntraced(
     const looking = yield* GitHub
 
     const settings = inTemporaryFolder((home) =>
-      Layer.succeed(Settings, {
-        home,
-        databaseUrl: undefined,
+      Layer.succeed(Settings.Settings, {
+        ...Settings.embedded(home),
         forge: "github",
         githubToken: token,
         githubApiUrl: forgeProxy.url,
         openaiApiKey: Redacted.make("not-a-real-key-0123456789"),
         openaiBaseUrl: `${modelProxy.url}/v1`,
-        anthropicApiKey: undefined,
-        anthropicBaseUrl: undefined,
         model: "gpt-5-mini",
-        prices: undefined,
-        managerUrl: undefined,
-        clientManagerUrl: undefined,
-        editor: "built-in",
         slots: 8
       })
     )

@@ -88,6 +88,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     request.on("data", (chunk: Buffer) => chunks.push(chunk))
     request.on("end", () => routes[request.url ?? ""]?.(Buffer.concat(chunks).toString("utf8"), response))
   })
+  // On a busy machine a worker may reuse a connection just when an idle one would be closed.
+  server.keepAliveTimeout = 600_000
   const port = yield* Effect.acquireRelease(
     Effect.callback<number>((resume) => {
       server.listen(0, "127.0.0.1", () => {

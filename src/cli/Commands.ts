@@ -8,6 +8,9 @@ import { forge } from "./commands/Forge.ts"
 import { migrate } from "./commands/Migrate.ts"
 import { cancel, pause, resume, retry } from "./commands/Orders.ts"
 import { project } from "./commands/Project.ts"
+import { purge } from "./commands/Purge.ts"
+import { quarantine } from "./commands/Quarantine.ts"
+import { reconcile } from "./commands/Reconcile.ts"
 import { run } from "./commands/Run.ts"
 import { status } from "./commands/Status.ts"
 import { submit } from "./commands/Submit.ts"
@@ -26,8 +29,11 @@ export const commands = [
   pause,
   resume,
   errors,
+  purge,
   escalations,
   budget,
+  reconcile,
+  quarantine,
   project,
   doctor,
   migrate,

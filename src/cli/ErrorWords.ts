@@ -3,6 +3,12 @@ import type { CliError } from "effect/cli"
 import { meaningOf } from "../domain/policies/Meaning.ts"
 import { redact } from "../domain/errors/Evidence.ts"
 import { PipelineError, Reason } from "../domain/errors/PipelineError.ts"
+import {
+  BranchOccupied,
+  MassDeletionRefused,
+  OrderHeld,
+  QuarantineEmpty
+} from "../domain/errors/PremisesError.ts"
 import { EscalationMissing } from "../domain/errors/Reasons.ts"
 import { problemOf } from "../domain/SchemaProblem.ts"
 import { EmbeddedPostgresFailed } from "../layers/postgres/EmbeddedPostgres.ts"
@@ -22,6 +28,10 @@ const isUserError = Schema.is(UserError)
 const isEmbedded = Schema.is(EmbeddedPostgresFailed)
 const isMigration = Schema.is(MigrationFailed)
 const isPrices = Schema.is(PricesUnreadable)
+const isQuarantineEmpty = Schema.is(QuarantineEmpty)
+const isOccupied = Schema.is(BranchOccupied)
+const isHeld = Schema.is(OrderHeld)
+const isMassDeletion = Schema.is(MassDeletionRefused)
 const isEscalationMissing = Schema.is(EscalationMissing)
 const isNotMigrated = Schema.is(NotMigrated)
 
@@ -46,6 +56,19 @@ const explanation = (error: unknown): Explanation => {
   }
   if (isEscalationMissing(error)) {
     return { problem: error.message, fix: "See all with: moose escalations list --all" }
+  }
+  if (isQuarantineEmpty(error)) return { problem: error.message, fix: "See all with: moose quarantine list" }
+  if (isOccupied(error)) {
+    return { problem: error.message, fix: "Nothing was overwritten. Rename or remove that branch first." }
+  }
+  if (isHeld(error)) {
+    return { problem: error.message, fix: `Wait for its end: moose status ${error.workOrderId}` }
+  }
+  if (isMassDeletion(error)) {
+    return {
+      problem: error.message,
+      fix: `Is this the right database for this MOOSE_HOME? Look at them with: moose reconcile. If they may go: moose reconcile --apply --deletions-max ${error.deletions}`
+    }
   }
   if (isNotMigrated(error)) return { problem: error.problem, fix: error.fix }
   if (isMigration(error))

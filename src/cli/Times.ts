@@ -15,6 +15,17 @@ const isCalendarDay = (text: string): boolean => {
   return midnight._tag === "Some" && DateTime.formatIso(midnight.value).startsWith(day)
 }
 
+/** The time span that `30m`, `24h` or `7d` stands for; `flag` is what it was given with. */
+export const parseSpan = (flag: string, text: string): Effect.Effect<Duration.Duration, UserError> => {
+  const [, count, letter] = ago.exec(text.trim()) ?? []
+  const unit = unitOf(letter)
+  return count !== undefined && unit !== undefined
+    ? Effect.succeed(unit(Number(count)))
+    : Effect.fail(
+        new UserError({ problem: `${flag}: "${text}" is no time span`, fix: "Say how long: 30m, 24h, 7d." })
+      )
+}
+
 /** The moment that `30m`, `24h`, `7d` or an ISO date stands for; a date without a zone is UTC. */
 export const parseSince = (text: string, now: DateTime.Utc): Effect.Effect<DateTime.Utc, UserError> => {
   const [, count, letter] = ago.exec(text.trim()) ?? []

@@ -51,8 +51,11 @@ const shortId = (id: WorkOrderId): string => {
   return id.slice(0, branchIdLength - hashLength) + hash(id)
 }
 
+/** How the branches of work orders begin; what is called otherwise is none of ours. */
+export const branchPrefix = "moose/wo-"
+
 /** The one branch of a work order, the same in every attempt. */
-export const branchName = (id: WorkOrderId): string => `moose/wo-${shortId(id)}`
+export const branchName = (id: WorkOrderId): string => `${branchPrefix}${shortId(id)}`
 
 /** Where the tip of a branch is kept when the branch is removed. */
 export const quarantineRef = (id: WorkOrderId, run: Run): string => `refs/moose/quarantine/${id}/${run}`

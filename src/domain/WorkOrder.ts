@@ -16,11 +16,31 @@ export const MaxAttempts = Schema.Int.pipe(
   Schema.check(Schema.isBetween({ minimum: 1, maximum: 50 }, { message: "must be from 1 to 50" }))
 )
 
+const editorSecondsMax = 900
+export const EditorMs = Schema.Int.pipe(
+  Schema.check(
+    Schema.isBetween(
+      { minimum: 1_000, maximum: editorSecondsMax * 1_000 },
+      { message: `must be from 1,000 to ${editorSecondsMax * 1_000} milliseconds` }
+    )
+  )
+)
+const EditorSeconds = Schema.Int.pipe(
+  Schema.check(
+    Schema.isBetween(
+      { minimum: 1, maximum: editorSecondsMax },
+      { message: `must be from 1 to ${editorSecondsMax} seconds` }
+    )
+  )
+)
+
 export const OrderLimits = Schema.Struct({
   /** The most this order may spend; the project's limit where it is missing. */
   maxUsd: Schema.optionalKey(Usd),
   /** How many failures of its own making this order may meet in one run; `Limits.orderAttempts` where it is missing. */
-  maxAttempts: Schema.optionalKey(MaxAttempts)
+  maxAttempts: Schema.optionalKey(MaxAttempts),
+  /** How long one run of an outside editor may take, in milliseconds; `Limits.editor` where it is missing. */
+  editorMs: Schema.optionalKey(EditorMs)
 })
 
 /** What somebody asks for. */
@@ -41,6 +61,8 @@ export class WorkOrder extends Schema.Class<WorkOrder>("WorkOrder")({
   /** Higher runs first. */
   priority: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: -100, maximum: 100 }))),
   limits: OrderLimits,
+  /** Not begun before this; at once where it is missing. */
+  startAt: Schema.optionalKey(Schema.DateTimeUtcFromString),
   metadata: Metadata,
   /** A change that was worked out elsewhere: no model is asked, nothing is paid. */
   proposal: Schema.optionalKey(Proposal)
@@ -101,6 +123,10 @@ export const WorkOrderRequest = Schema.Struct({
   /** In dollars, "2.50". */
   maxUsd: Schema.optionalKey(UsdFromDecimal),
   maxAttempts: Schema.optionalKey(MaxAttempts),
+  /** How long one run of an outside editor may take. */
+  editorSeconds: Schema.optionalKey(EditorSeconds),
+  /** Not begun before this, "2026-03-29T08:00:00Z"; at once when left out. */
+  startAt: Schema.optionalKey(Schema.DateTimeUtcFromString),
   metadata: orElse(Metadata, {}),
   proposal: Schema.optionalKey(Proposal)
 })
@@ -108,14 +134,15 @@ export type WorkOrderRequest = typeof WorkOrderRequest.Type
 
 /** The order that a request stands for. */
 export const fromRequest = (request: WorkOrderRequest, id: WorkOrderId, baseBranch: string): WorkOrder => {
-  const { maxUsd, maxAttempts, proposal, ...same } = request
+  const { maxUsd, maxAttempts, editorSeconds, proposal, ...same } = request
   return new WorkOrder({
     ...same,
     id: request.id ?? id,
     baseBranch: request.baseBranch ?? baseBranch,
     limits: {
       ...(maxUsd === undefined ? {} : { maxUsd }),
-      ...(maxAttempts === undefined ? {} : { maxAttempts })
+      ...(maxAttempts === undefined ? {} : { maxAttempts }),
+      ...(editorSeconds === undefined ? {} : { editorMs: editorSeconds * 1_000 })
     },
     ...(proposal === undefined ? {} : { proposal })
   })

@@ -4,14 +4,17 @@ import { Effect, FileSystem, Layer, Option, Path, Redacted } from "effect"
 import { parseRepositoryUrl } from "../domain/RepositoryUrl.ts"
 import * as PriceTable from "../domain/policies/PriceTable.ts"
 import * as Notices from "../operations/Notices.ts"
+import * as Reconciler from "../operations/Reconciler.ts"
 import * as ReservationSweep from "../operations/ReservationSweep.ts"
 import * as StuckWatch from "../operations/StuckWatch.ts"
 import * as pipeline from "../pipeline.ts"
+import * as AiderProcess from "./AiderProcess.ts"
 import * as LocalForge from "./forge/LocalForge.ts"
 import * as FileSpool from "./FileSpool.ts"
 import * as GitCli from "./GitCli.ts"
 import * as GitHubRest from "./GitHubRest.ts"
 import * as Guarded from "./Guarded.ts"
+import * as HomeFolder from "./HomeFolder.ts"
 import * as HttpClientManager from "./HttpClientManager.ts"
 import * as HttpManager from "./HttpManager.ts"
 import * as LanguageModelProposer from "./LanguageModelProposer.ts"
@@ -27,6 +30,8 @@ import * as Migrations from "./postgres/Migrations.ts"
 import * as ModelRepliesStore from "./postgres/ModelRepliesStore.ts"
 import * as PostgresEngine from "./postgres/PostgresEngine.ts"
 import * as ProjectsStore from "./postgres/ProjectsStore.ts"
+import * as ReconciliationStore from "./postgres/ReconciliationStore.ts"
+import * as Retention from "./postgres/Retention.ts"
 import * as StoreCall from "./postgres/StoreCall.ts"
 import * as WorkOrdersStore from "./postgres/WorkOrdersStore.ts"
 import * as PricesFile from "./PricesFile.ts"
@@ -77,8 +82,8 @@ export const database = Layer.unwrap(
   )
 )
 
-/** Everything that lives in the database. */
-export const store = Layer.mergeAll(
+/** Everything that lives in the database, however its functions are called. */
+export const stores = Layer.mergeAll(
   WorkOrdersStore.layer,
   ProjectsStore.layer,
   JournalStore.layerJournal,
@@ -86,8 +91,12 @@ export const store = Layer.mergeAll(
   BudgetStore.layer,
   EscalationsStore.layer,
   IncidentsStore.layer,
-  ModelRepliesStore.layer
-).pipe(Layer.provideMerge(StoreCall.layerPg))
+  ModelRepliesStore.layer,
+  ReconciliationStore.layer
+)
+
+/** Everything that lives in the database. */
+export const store = stores.pipe(Layer.provideMerge(StoreCall.layerPg))
 
 /** git's `Authorization` header: the forge's token as the password, on the forge's own address only. */
 const basic = (token: Redacted.Redacted<string>) =>
@@ -135,7 +144,12 @@ export const prices = Effect.flatMap(Settings, (settings) =>
   settings.prices === undefined ? Effect.succeed(PriceTable.builtIn) : PricesFile.read(settings.prices)
 )
 
-const workspace = Layer.unwrap(Effect.map(home, (directory) => WorktreeWorkspace.layer({ directory })))
+/** Moose's home: where changes are made, and what is left there. */
+const workspace = Layer.unwrap(
+  Effect.map(home, (directory) =>
+    Layer.merge(WorktreeWorkspace.layer({ directory }), HomeFolder.layer({ directory }))
+  )
+)
 
 /** The providers that a key is set for. */
 export const providers = Effect.map(
@@ -154,6 +168,18 @@ export const providers = Effect.map(
 
 /** Their models, for programs that ask by themselves. */
 export const gateway = Layer.unwrap(Effect.map(providers, LoopbackGateway.layer))
+
+/** Aider, which asks its models through the gateway. */
+const aider = Layer.unwrap(Effect.map(Settings, ({ aider }) => AiderProcess.layer({ command: aider }))).pipe(
+  Layer.provide(gateway)
+)
+
+/** Who makes the edits. */
+export const editor = Layer.unwrap(
+  Effect.map(Settings, (settings): typeof aider | typeof PatchEditor.layer =>
+    settings.editor === "aider" ? aider : PatchEditor.layer
+  )
+)
 
 /** Their models, each left alone for a while when it is down; and who chooses between them. */
 const models = Layer.unwrap(
@@ -189,13 +215,9 @@ const escalating = Layer.unwrap(
 )
 
 /** What the steps reach the world through. */
-export const tools = Layer.mergeAll(
-  models,
-  PatchEditor.layer,
-  SubprocessChecks.layer,
-  workspace,
-  escalating
-).pipe(Layer.provideMerge(forge))
+export const tools = Layer.mergeAll(models, editor, SubprocessChecks.layer, workspace, escalating).pipe(
+  Layer.provideMerge(forge)
+)
 
 /** The store and what it is kept in: enough to submit, look and decide. */
 export const stored = store.pipe(Layer.provideMerge(database))
@@ -204,14 +226,17 @@ export const stored = store.pipe(Layer.provideMerge(database))
 export const everything = tools.pipe(Layer.provideMerge(stored))
 
 /** The pipeline on the durable engine, claiming work: everything, or only the executions named. */
-export const worker = (options: { readonly only?: ReadonlyArray<string> } = {}) =>
+export const worker = (options: Omit<PostgresEngine.Options, "slots"> = {}) =>
   Layer.unwrap(
     Effect.map(Settings, ({ slots }) =>
       pipeline.layer.pipe(
         Layer.provideMerge(PostgresEngine.layer({ slots, ...options })),
         Layer.merge(ReservationSweep.layer),
         Layer.merge(Notices.layer),
-        Layer.merge(StuckWatch.layer)
+        Layer.merge(StuckWatch.layer),
+        // Whoever runs one order of their own looks after that.
+        Layer.merge(options.only === undefined ? Reconciler.layer : Layer.empty),
+        Layer.merge(Retention.layer)
       )
     )
   )

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto"
-import { Effect, FileSystem, Layer, Option, Path, type PlatformError, Schema, Semaphore } from "effect"
+import { Clock, Effect, FileSystem, Layer, Option, Path, type PlatformError, Schema, Semaphore } from "effect"
 import * as Evidence from "../domain/errors/Evidence.ts"
 import { SpoolFailed } from "../domain/errors/Reasons.ts"
 import { Limits } from "../domain/policies/Limits.ts"
@@ -9,7 +9,6 @@ const codec = Schema.fromJsonString(Schema.toCodecJson(Spooled))
 const encode = Schema.encodeEffect(codec)
 const decode = Schema.decodeUnknownOption(codec)
 
-/** A name that sorts by time: what waits longest is drained first. */
 const suffix = ".json"
 const unreadable = ".unreadable"
 
@@ -36,7 +35,17 @@ export const layer = (options: { readonly directory: string }) =>
         const all = yield* fs.readDirectory(directory)
         return all.filter((name) => name.endsWith(suffix)).toSorted()
       })
-      const fileOf = (key: string) => `${Buffer.from(key).toString("base64url").slice(0, 200)}${suffix}`
+      let puts = 0
+      const spelled = (key: string) => Buffer.from(key).toString("base64url").slice(0, 200)
+      /** The files that have this key; one at most, unless two processes spooled the same. */
+      const filesOf = (all: ReadonlyArray<string>, key: string) =>
+        all.filter((name) => name.slice(0, -suffix.length).split(".").at(-1) === spelled(key))
+      /** A name that sorts by time: what waits longest is drained first. */
+      const newName = (key: string) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          const time = String(Math.floor(now)).padStart(15, "0")
+          return `${time}.${String(puts++).padStart(9, "0")}.${spelled(key)}${suffix}`
+        })
 
       const read = Effect.fnUntraced(function* (name: string) {
         const file = path.join(directory, name)
@@ -52,7 +61,9 @@ export const layer = (options: { readonly directory: string }) =>
         put: Effect.fn("Spool.put")(
           function* (one) {
             const text = yield* encode(one)
-            if ((yield* names).length >= Limits.spooledMax) {
+            const all = yield* names
+            const [known] = filesOf(all, one.key)
+            if (known === undefined && all.length >= Limits.spooledMax) {
               return yield* new SpoolFailed({
                 path: directory,
                 evidence: Evidence.make({
@@ -63,7 +74,7 @@ export const layer = (options: { readonly directory: string }) =>
             }
             const unfinished = path.join(directory, randomUUID())
             yield* fs.writeFileString(unfinished, text)
-            yield* fs.rename(unfinished, path.join(directory, fileOf(one.key)))
+            yield* fs.rename(unfinished, path.join(directory, known ?? (yield* newName(one.key))))
           },
           Effect.catchTag(["PlatformError", "SchemaError"], (error) => Effect.fail(failed("put")(error))),
           turn.withPermit
@@ -77,10 +88,11 @@ export const layer = (options: { readonly directory: string }) =>
           turn.withPermit
         ),
         remove: Effect.fn("Spool.remove")(
-          ({ keys }) =>
-            Effect.forEach(keys, (key) => fs.remove(path.join(directory, fileOf(key)), { force: true }), {
-              discard: true
-            }),
+          function* ({ keys }) {
+            const all = yield* names
+            const own = keys.flatMap((key) => filesOf(all, key))
+            yield* Effect.forEach(own, (name) => fs.remove(path.join(directory, name), { force: true }))
+          },
           Effect.mapError(failed("remove")),
           turn.withPermit
         )

@@ -22,7 +22,8 @@ const config = Config.all({
   prices: optional(Config.NonEmptyString("MOOSE_PRICES")),
   managerUrl: optional(Config.URL("MANAGER_URL")),
   clientManagerUrl: optional(Config.URL("CLIENT_MANAGER_URL")),
-  editor: Config.Literals(["built-in"], "MOOSE_EDITOR").pipe(Config.withDefault("built-in")),
+  editor: Config.Literals(["built-in", "aider"], "MOOSE_EDITOR").pipe(Config.withDefault("built-in")),
+  aider: Config.NonEmptyString("MOOSE_AIDER").pipe(Config.withDefault("aider")),
   slots: Config.Int("MOOSE_SLOTS").pipe(Config.withDefault(Limits.runnerSlots))
 })
 
@@ -43,7 +44,9 @@ export interface SettingsShape {
   readonly managerUrl: URL | undefined
   /** Who is told of escalations; they stand with their orders when nothing is set, and when it does not answer. */
   readonly clientManagerUrl: URL | undefined
-  readonly editor: "built-in"
+  readonly editor: "built-in" | "aider"
+  /** The program that is Aider: a name on PATH, or a path. */
+  readonly aider: string
   readonly slots: number
 }
 
@@ -57,24 +60,28 @@ export class Settings extends Context.Service<Settings, SettingsShape>()("moose/
 /** Settings from the environment. Fails with the name of the variable that cannot be read. */
 export const layer = Layer.effect(Settings, config)
 
+/** The embedded defaults, with everything below `home`. */
+export const embedded = (home: string): SettingsShape => ({
+  home,
+  databaseUrl: undefined,
+  forge: "local",
+  githubToken: undefined,
+  githubApiUrl: githubApi,
+  openaiApiKey: undefined,
+  openaiBaseUrl: undefined,
+  anthropicApiKey: undefined,
+  anthropicBaseUrl: undefined,
+  model: undefined,
+  prices: undefined,
+  managerUrl: undefined,
+  clientManagerUrl: undefined,
+  editor: "built-in",
+  aider: "aider",
+  slots: Limits.runnerSlots
+})
+
 /** Nothing but the embedded defaults, whatever the environment says: the demo. */
 export const layerEmbedded = Layer.effect(
   Settings,
-  Effect.map(config, ({ home }) => ({
-    home,
-    databaseUrl: undefined,
-    forge: "local" as const,
-    githubToken: undefined,
-    githubApiUrl: githubApi,
-    openaiApiKey: undefined,
-    openaiBaseUrl: undefined,
-    anthropicApiKey: undefined,
-    anthropicBaseUrl: undefined,
-    model: undefined,
-    prices: undefined,
-    managerUrl: undefined,
-    clientManagerUrl: undefined,
-    editor: "built-in" as const,
-    slots: Limits.runnerSlots
-  }))
+  Effect.map(config, ({ home }) => embedded(home))
 )

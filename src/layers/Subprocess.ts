@@ -51,6 +51,8 @@ export interface Command {
   readonly outputBytesMax: number
   /** Which part of too much output is kept; the beginning when nothing is said. */
   readonly keep?: "beginning" | "end" | undefined
+  /** Hears of stdout as it comes, all of it, whatever is kept. The program waits while it listens. */
+  readonly heard?: ((chunk: Uint8Array) => Effect.Effect<void>) | undefined
 }
 
 /** How a program ended. Exactly one of `exitCode` and `signal` is null. */
@@ -166,14 +168,19 @@ export const run = Effect.fn("Subprocess.run")(function* (input: Command) {
         })
       )
       .pipe(Effect.mapError(startFailure(command)))
-    const collect = (stream: typeof handle.stdout, buffer: Buffered) =>
-      Stream.runForEach(stream, (chunk) => Effect.sync(() => buffer.add(chunk))).pipe(
+    const collect = (stream: typeof handle.stdout, buffer: Buffered, heard = input.heard) =>
+      Stream.runForEach(stream, (chunk) =>
+        Effect.andThen(
+          Effect.sync(() => buffer.add(chunk)),
+          heard === undefined ? Effect.void : heard(chunk)
+        )
+      ).pipe(
         Effect.mapError((cause) => new SubprocessFailed({ command, cause })),
         Effect.forkScoped
       )
     const outputs = yield* Effect.all({
       stdout: collect(handle.stdout, stdout),
-      stderr: collect(handle.stderr, stderr)
+      stderr: collect(handle.stderr, stderr, () => Effect.void)
     })
     // Bounded, because what the program left in the background may hold the pipe for as long as it lives.
     const isRead = (reader: typeof outputs.stdout) =>

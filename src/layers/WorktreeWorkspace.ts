@@ -2,15 +2,16 @@ import { Array, Effect, FileSystem, Layer, Path } from "effect"
 import { Change } from "../domain/Change.ts"
 import { BranchConflict, ChangeTooLarge, WorktreeFailed } from "../domain/errors/ApplyError.ts"
 import * as Evidence from "../domain/errors/Evidence.ts"
-import { quarantineRef } from "../domain/Ids.ts"
 import type { Project } from "../domain/Project.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import type { Input } from "../services/Contract.ts"
 import { Git } from "../services/Git.ts"
 import { Workspace, type WorkspaceContract } from "../services/Workspace.ts"
 import { freeBytes } from "./DiskSpace.ts"
-import { fileReason } from "./git/Failures.ts"
+import { fileReason, gitFailed } from "./git/Failures.ts"
 import { chooseFiles, choosePaths } from "./git/PromptFiles.ts"
+import { keep } from "./git/Quarantine.ts"
+import * as HomeLayout from "./HomeLayout.ts"
 
 type In<M extends keyof typeof WorkspaceContract> = Input<typeof WorkspaceContract, M>
 
@@ -20,11 +21,7 @@ export const workOrderTrailer = "Moose-Work-Order"
 const worktreeFailed = (path: string, operation: string, excerpt: string): WorktreeFailed =>
   new WorktreeFailed({ path, evidence: Evidence.make({ operation, excerpt }) })
 
-/**
- * `Workspace` in a folder of its own: `mirrors/<project>.git` is a bare copy of the repository,
- * `worktrees/<project>/<order>-<run>` a checkout of it, `instructions/<order>-<run>.md` what an outside
- * editor is told.
- */
+/** `Workspace` in a folder of its own, which `HomeLayout` describes. */
 export const layer = (options: {
   readonly directory: string
   /** What must be free for work to begin; `Limits.diskFreeBytesMin` when nothing is said. */
@@ -36,15 +33,15 @@ export const layer = (options: {
       const git = yield* Git
       const fs = yield* FileSystem.FileSystem
       const path = yield* Path.Path
-      const root = path.resolve(options.directory)
+      const home = HomeLayout.make(path, options.directory)
 
       const freeBytesMin = options.freeBytesMin ?? Limits.diskFreeBytesMin
 
-      const mirrorOf = (project: Project) => path.join(root, "mirrors", `${project.id}.git`)
+      const mirrorOf = (project: Project) => home.mirrorOf(project.id)
 
       const placesOf = ({ project, workOrderId, run }: In<"locate">) => ({
-        worktree: path.join(root, "worktrees", project.id, `${workOrderId}-${run}`),
-        instructions: path.join(root, "instructions", `${workOrderId}-${run}.md`)
+        worktree: home.worktreeOf(project.id, workOrderId, run),
+        instructions: home.instructionsOf(workOrderId, run)
       })
 
       const exists = (operation: string, target: string) =>
@@ -54,7 +51,7 @@ export const layer = (options: {
 
       const ready = Effect.fn("Workspace.ready")(function* ({ project }: In<"ready">) {
         const operation = "make a folder for worktrees"
-        const directory = path.join(root, "worktrees", project.id)
+        const directory = home.worktreesOf(project.id)
         yield* fs.makeDirectory(directory, { recursive: true }).pipe(
           // A file system that was mounted read-only after an error looks well until it is written to.
           Effect.andThen(fs.access(directory, { writable: true })),
@@ -139,10 +136,13 @@ export const layer = (options: {
       ) {
         const operation = "remove instructions"
         const { instructions } = placesOf(input)
-        yield* Effect.mapError(fs.remove(instructions, { force: true }), (error) =>
-          fileReason(operation, instructions, error)
-        )
-        return !(yield* exists(operation, instructions))
+        for (const target of [instructions, `${instructions}.d`]) {
+          yield* Effect.mapError(fs.remove(target, { recursive: true, force: true }), (error) =>
+            fileReason(operation, target, error)
+          )
+          if (yield* exists(operation, target)) return false
+        }
+        return true
       })
 
       /** May this order's branch be made, or moved away from where it is? */
@@ -199,15 +199,33 @@ export const layer = (options: {
         git.remoteHead({ remoteUrl: project.repository.remoteUrl, branch })
       )
 
-      const push = Effect.fn("Workspace.push")(({ project, change, expected }: In<"push">) =>
-        git.push({
+      /** Sees to it that the mirror has the change's commit, which another machine may have made. */
+      const rebuild = Effect.fnUntraced(function* ({ project, baseBranch, change }: In<"push">) {
+        const directory = mirrorOf(project)
+        const { baseSha, headSha, patch, message, committedAt } = change
+        yield* git.initBare({ directory })
+        if (yield* git.holds({ directory, sha: headSha })) return
+        if (!(yield* git.holds({ directory, sha: baseSha }))) {
+          const { remoteUrl } = project.repository
+          yield* git.fetchBranch({ directory, remoteUrl, branch: baseBranch })
+        }
+        const made = yield* git.commitPatch({ directory, baseSha, patch, message, committedAt })
+        if (made === headSha) return
+        const excerpt = `the change's patch makes ${made}, not ${headSha}: another git, or another identity`
+        return yield* Effect.fail(gitFailed("git commit-tree", excerpt))
+      })
+
+      const push = Effect.fn("Workspace.push")(function* (input: In<"push">) {
+        const { project, change, expected } = input
+        yield* rebuild(input)
+        yield* git.push({
           directory: mirrorOf(project),
           remoteUrl: project.repository.remoteUrl,
           sha: change.headSha,
           branch: change.branch,
           expected
         })
-      )
+      })
 
       const dropBranch = Effect.fn("Workspace.dropBranch")(function* (input: In<"dropBranch">) {
         const { project, workOrderId, run, branch, quarantine } = input
@@ -216,7 +234,7 @@ export const layer = (options: {
         const ref = `refs/heads/${branch}`
         const tip = yield* git.readRef({ directory, ref })
         if (tip === null) return null
-        if (quarantine) yield* git.writeRef({ directory, ref: quarantineRef(workOrderId, run), sha: tip })
+        if (quarantine) yield* keep(git, directory, { workOrderId, run, sha: tip })
         yield* git.writeRef({ directory, ref, sha: null })
         return tip
       })

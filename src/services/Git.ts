@@ -60,6 +60,12 @@ export const GitContract = {
     output: Schema.Void,
     failure: Schema.Union([...remoteReasons, ...pushReasons])
   },
+  /** The remote's branches whose names begin with `prefix`, as they are right now. */
+  remoteBranches: {
+    input: Schema.Struct({ remoteUrl: RemoteUrl, prefix: Schema.NonEmptyString }),
+    output: Schema.Array(Schema.Struct({ branch: Schema.String, sha: Sha })),
+    failure: remote
+  },
   /** Every file at a commit. */
   listFiles: {
     input: Schema.Struct({ directory: Directory, sha: Sha }),
@@ -108,6 +114,35 @@ export const GitContract = {
       deletions: Schema.Int,
       patch: Schema.String
     }),
+    failure: local
+  },
+  /**
+   * Makes a commit out of a patch on its base, with fixed dates: the same input makes the same commit, wherever it is
+   * made. Both refs and worktrees stay as they are.
+   */
+  commitPatch: {
+    input: Schema.Struct({
+      directory: Directory,
+      baseSha: Sha,
+      /** As `diff` gives it. */
+      patch: Schema.NonEmptyString,
+      message: Schema.NonEmptyString,
+      /** Seconds since 1970. */
+      committedAt: Schema.Int
+    }),
+    output: Sha,
+    failure: local
+  },
+  /** Does the repository have this commit? */
+  holds: {
+    input: Schema.Struct({ directory: Directory, sha: Sha }),
+    output: Schema.Boolean,
+    failure: local
+  },
+  /** All refs whose names begin with `prefix`, in order. */
+  listRefs: {
+    input: Schema.Struct({ directory: Directory, prefix: Schema.NonEmptyString }),
+    output: Schema.Array(Schema.Struct({ ref: Schema.String, sha: Sha })),
     failure: local
   },
   /** What a ref points at, or null. */

@@ -82,11 +82,19 @@ export const WorkspaceContract = {
     output: Schema.NullOr(Sha),
     failure: Schema.Union(remoteReasons)
   },
-  /** Pushes the change to its branch, which must still be at `expected` on the remote. */
+  /**
+   * Pushes the change to its branch, which must still be at `expected` on the remote. A machine that does not have the
+   * commit, because another one made it, makes it again from the change's patch.
+   */
   push: {
-    input: Schema.Struct({ project: Project, change: Change, expected: Schema.NullOr(Sha) }),
+    input: Schema.Struct({
+      project: Project,
+      baseBranch: Schema.NonEmptyString,
+      change: Change,
+      expected: Schema.NullOr(Sha)
+    }),
     output: Schema.Void,
-    failure: Schema.Union([...remoteReasons, ...pushReasons])
+    failure: Schema.Union([...remoteReasons, ...pushReasons, BaseBranchMissing])
   },
   /** What differs between two commits of the mirror, as a patch. */
   diff: {

@@ -1,13 +1,13 @@
-import { Effect, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import { Change } from "../domain/Change.ts"
 import { providerOf, remoteOf } from "../domain/Dependency.ts"
 import { ApplyError, ChecksFailed, NoChanges } from "../domain/errors/ApplyError.ts"
 import { OneModelFailure, ProviderOverloaded, ProviderUnavailable } from "../domain/errors/GenerationError.ts"
 import type { Reason } from "../domain/errors/PipelineError.ts"
 import { CircuitOpen, RateLimited, TimedOut } from "../domain/errors/Reasons.ts"
-import { type Sha, branchName } from "../domain/Ids.ts"
+import { branchName } from "../domain/Ids.ts"
+import { Limits } from "../domain/policies/Limits.ts"
 import { Proposal } from "../domain/Proposal.ts"
-import type { WorkOrder } from "../domain/WorkOrder.ts"
 import { Checks } from "../services/Checks.ts"
 import { CodeEditor } from "../services/CodeEditor.ts"
 import { Incidents } from "../services/Incidents.ts"
@@ -16,25 +16,13 @@ import * as Acquire from "./Acquire.ts"
 import { askModel } from "./AskModel.ts"
 import type { Generated } from "./Generating.ts"
 import { goesOn, mayGoOn } from "./GoingOn.ts"
+import * as Prompt from "./Prompt.ts"
 import * as Step from "./Step.ts"
 import { type At, StepContext, record } from "./StepContext.ts"
 
 /** The commit's message; its trailers are how a commit is known to be this order's. */
 const commitMessage = ({ workOrderId, run }: At, proposal: Proposal) =>
   `${proposal.commitMessage.trim()}\n\nMoose-Work-Order: ${workOrderId}\nMoose-Attempt: ${run}\n`
-
-/** What an outside editor is told. */
-const instructions = (order: WorkOrder, proposal: Proposal) =>
-  [
-    `# ${order.title}`,
-    order.description,
-    ...order.acceptanceCriteria.map((criterion) => `- ${criterion}`),
-    "## Proposal",
-    proposal.summary,
-    "```json",
-    JSON.stringify(proposal.edits, null, 2),
-    "```"
-  ].join("\n\n")
 
 const isOneModelFailure = Schema.is(OneModelFailure)
 /** The model may be able to help later. */
@@ -46,8 +34,11 @@ const isPassing = Schema.is(
 export const Applied = Schema.Struct({ change: Change, proposal: Proposal })
 
 /** One try: a worktree of its own, the edits, the project's checks, the commit. */
-const tryProposal = Effect.fnUntraced(function* (proposal: Proposal, baseSha: Sha) {
-  const { at, order, project, submittedAt } = yield* StepContext
+const tryProposal = Effect.fnUntraced(function* (
+  { proposal, baseSha, model }: Generated,
+  category: "applying" | "repair"
+) {
+  const { at, order, project, submittedAt, attempt: number, waits } = yield* StepContext
   const workspace = yield* Workspace
   const editor = yield* CodeEditor
   const checks = yield* Checks
@@ -61,11 +52,18 @@ const tryProposal = Effect.fnUntraced(function* (proposal: Proposal, baseSha: Sh
   })
   const instructionFile = yield* Acquire.intend("instruction_file", where.instructions)
   yield* Acquire.scoped(instructionFile, {
-    acquire: workspace.writeInstructions({ ...attempt, content: instructions(order, proposal) }),
+    acquire: workspace.writeInstructions({ ...attempt, content: Prompt.instructions(order, proposal) }),
     release: workspace.removeInstructions(attempt)
   })
 
   const paths = yield* editor.apply({
+    ...at,
+    // The same after a wait: what was bought before it is not bought again.
+    call: `applying/editor/${number}/${category}`,
+    category,
+    rule: category === "repair" ? "repair" : number > 1 || waits > 0 ? "retry" : "first",
+    model,
+    timeoutMs: order.limits.editorMs ?? Duration.toMillis(Limits.editor),
     directory: where.worktree,
     instructions: where.instructions,
     proposal,
@@ -111,11 +109,12 @@ export const applying = Step.builtIn({
   needs: (_generated: Generated, { project }) => [remoteOf(project)],
   provider: ({ model }) => (model === null ? undefined : providerOf(model)),
   handled: (reason) => isOneModelFailure(reason) && reason._tag !== "TimedOut",
-  run: Effect.fn("applying")(function* ({ proposal, baseSha, model }: Generated) {
+  run: Effect.fn("applying")(function* (generated: Generated) {
+    const { baseSha, model } = generated
     const { at, order, project, rules } = yield* StepContext
     const workspace = yield* Workspace
     const incidents = yield* Incidents
-    return yield* tryProposal(proposal, baseSha).pipe(
+    return yield* tryProposal(generated, "applying").pipe(
       Effect.catch((reason) =>
         Effect.gen(function* () {
           const repairs = model !== null && rules.recoveryOf(reason).actions.includes("repair")
@@ -137,7 +136,7 @@ export const applying = Step.builtIn({
             rule: "repair"
           }).pipe(Effect.catchIf(isOneModelFailure, (why) => Effect.fail(isPassing(why) ? why : reason)))
           yield* record(...probing.map((dependency) => ({ _tag: "DependencyWorks", dependency }) as const))
-          return yield* tryProposal(mended, baseSha)
+          return yield* tryProposal({ proposal: mended, baseSha, model }, "repair")
         })
       )
     )

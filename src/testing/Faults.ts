@@ -1,6 +1,6 @@
 import { Clock, Context, Duration, Effect, Layer, Option, Schema } from "effect"
 import type { Reason } from "../domain/errors/PipelineError.ts"
-import type { Contract, Failure, Service } from "../services/Contract.ts"
+import type { Contract, Failure, Output, Service } from "../services/Contract.ts"
 import { GitHub, GitHubContract } from "../services/GitHub.ts"
 import { Budget, BudgetContract } from "../services/Budget.ts"
 import { CodeEditor, CodeEditorContract } from "../services/CodeEditor.ts"
@@ -9,11 +9,13 @@ import { Proposer, ProposerContract } from "../services/Proposer.ts"
 import { Workspace, WorkspaceContract } from "../services/Workspace.ts"
 
 /** What a call meets instead of its answer. */
-export type What<Reason> =
+export type What<Reason, Answer = never> =
   /** It fails with one of the reasons that the method declares, and nothing was done. */
   | { readonly _tag: "Fail"; readonly reason: Reason }
   /** It is done, and its answer gets lost: the caller is told of a failure. */
   | { readonly _tag: "LoseReply"; readonly reason: Reason }
+  /** It answers this instead, and nothing was done: somebody on the other side is wrong, or lies. */
+  | { readonly _tag: "Answer"; readonly answer: Answer }
   /** It never ends. Whoever called has to bound it. */
   | { readonly _tag: "Hang" }
   /** A bug in the layer. */
@@ -26,13 +28,14 @@ export type When =
   | { readonly _tag: "Always" }
   | { readonly _tag: "Nth"; readonly call: number }
   | { readonly _tag: "First"; readonly calls: number }
-  /** From the first call on, by the Clock. */
-  | { readonly _tag: "For"; readonly duration: Duration.Duration }
+  /** From that call on, by the Clock. */
+  | { readonly _tag: "For"; readonly duration: Duration.Duration; readonly from: number }
   /** A share of the calls, from 0 to 1; the same ones for the same seed. */
   | { readonly _tag: "Chance"; readonly seed: number; readonly share: number }
 
 export const fail = <const R>(reason: R): What<R> => ({ _tag: "Fail", reason })
 export const loseReply = <const R>(reason: R): What<R> => ({ _tag: "LoseReply", reason })
+export const answer = <const A>(value: A): What<never, A> => ({ _tag: "Answer", answer: value })
 export const hang: What<never> = { _tag: "Hang" }
 export const die = (defect: unknown): What<never> => ({ _tag: "Die", defect })
 export const interrupt: What<never> = { _tag: "Interrupt" }
@@ -40,9 +43,10 @@ export const interrupt: What<never> = { _tag: "Interrupt" }
 export const always: When = { _tag: "Always" }
 export const nth = (call: number): When => ({ _tag: "Nth", call })
 export const first = (calls: number): When => ({ _tag: "First", calls })
-export const during = (duration: Duration.Input): When => ({
+export const during = (duration: Duration.Input, from = 1): When => ({
   _tag: "For",
-  duration: Duration.fromInputUnsafe(duration)
+  duration: Duration.fromInputUnsafe(duration),
+  from
 })
 export const chance = (seed: number, share: number): When => ({ _tag: "Chance", seed, share })
 
@@ -50,7 +54,7 @@ export const chance = (seed: number, share: number): When => ({ _tag: "Chance", 
 export type Fault<C extends Contract> = {
   readonly [M in keyof C & string]: {
     readonly method: M
-    readonly what: What<Failure<C, M>>
+    readonly what: What<Failure<C, M>, Output<C, M>>
     readonly when: When
   }
 }[keyof C & string]
@@ -79,7 +83,7 @@ const turns = (when: When): ((now: number) => boolean) => {
   const draw = when._tag === "Chance" ? mulberry(when.seed) : () => 1
   return (now) => {
     calls++
-    since ??= now
+    if (when._tag === "For" && calls >= when.from) since ??= now
     switch (when._tag) {
       case "Always":
         return true
@@ -88,7 +92,7 @@ const turns = (when: When): ((now: number) => boolean) => {
       case "First":
         return calls <= when.calls
       case "For":
-        return now < since + Duration.toMillis(when.duration)
+        return since !== undefined && now < since + Duration.toMillis(when.duration)
       case "Chance":
         return draw() < when.share
     }
@@ -106,12 +110,14 @@ const interrupted = <A, E, R>(real: Effect.Effect<A, E, R>) =>
     })
   )
 
-const meet = <A, E, R>(what: What<E>, real: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+const meet = <A, E, R>(what: What<E, A>, real: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   switch (what._tag) {
     case "Fail":
       return Effect.fail(what.reason)
     case "LoseReply":
       return Effect.andThen(real, Effect.fail(what.reason))
+    case "Answer":
+      return Effect.succeed(what.answer)
     case "Hang":
       return Effect.never
     case "Die":

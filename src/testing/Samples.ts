@@ -7,6 +7,7 @@ import {
   EditorMissing,
   EditorRejectedEdits,
   EditorTimedOut,
+  EditorUnsupported,
   NoChanges,
   OutOfScopeEdit,
   UnsafeEdit,
@@ -30,6 +31,7 @@ import {
   ForgeFailed,
   HeadMoved,
   NothingToMerge,
+  PullRequestEnded,
   PullRequestExists,
   PullRequestUnverified,
   PushProtected,
@@ -64,6 +66,7 @@ import {
   UnknownPrice,
   WorkOrderMissing
 } from "../domain/errors/Reasons.ts"
+import { BranchOccupied, QuarantineEmpty } from "../domain/errors/PremisesError.ts"
 import {
   ManagerRejected,
   ManagerUnreachable,
@@ -257,6 +260,11 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
       cause: new Error("spawn aider ENOENT")
     })
   }),
+  EditorUnsupported: new EditorUnsupported({
+    editor: "aider",
+    found: "0.50.1",
+    evidence: git("aider --version", 0, "it is version 0.50.1, and 0.86 is wanted")
+  }),
   EditorCrashed: new EditorCrashed({
     editor: "aider",
     evidence: git("aider", 1, "Traceback (most recent call last): RuntimeError: no repository")
@@ -305,6 +313,7 @@ export const samples: { readonly [T in Reason["_tag"]]: Extract<Reason, { readon
       "No commits between main and moose/wo-add-discount"
     )
   }),
+  PullRequestEnded: new PullRequestEnded({ number: 7, merged: false }),
   PullRequestExists: new PullRequestExists({
     branch,
     evidence: http(
@@ -342,6 +351,8 @@ export const serviceSamples = {
   ClientManagerRejected: new ClientManagerRejected({
     evidence: http("POST /escalate", 401, "unknown sender")
   }),
+  QuarantineEmpty: new QuarantineEmpty({ ref: "refs/moose/quarantine/order-1/1" }),
+  BranchOccupied: new BranchOccupied({ branch: "moose/wo-order-1", found: "c".repeat(40) }),
   SpoolFailed: new SpoolFailed({
     path: "/var/lib/moose/spool/escalations",
     evidence: Evidence.make({ operation: "put", excerpt: "EROFS: read-only file system" })

@@ -11,8 +11,10 @@ import { Incidents, IncidentsContract } from "../services/Incidents.ts"
 import { Manager, ManagerContract } from "../services/Manager.ts"
 import { ModelGateway, ModelGatewayContract } from "../services/ModelGateway.ts"
 import { ModelReplies, ModelRepliesContract } from "../services/ModelReplies.ts"
+import { Premises, PremisesContract } from "../services/Premises.ts"
 import { Projects, ProjectsContract } from "../services/Projects.ts"
 import { Proposer, ProposerContract } from "../services/Proposer.ts"
+import { Reconciliation, ReconciliationContract } from "../services/Reconciliation.ts"
 import { Resources, ResourcesContract } from "../services/Resources.ts"
 import { Spool, SpoolContract } from "../services/Spool.ts"
 import { StepJournal, StepJournalContract } from "../services/StepJournal.ts"
@@ -33,8 +35,10 @@ export const contracts = {
   Manager: ManagerContract,
   ModelGateway: ModelGatewayContract,
   ModelReplies: ModelRepliesContract,
+  Premises: PremisesContract,
   Projects: ProjectsContract,
   Proposer: ProposerContract,
+  Reconciliation: ReconciliationContract,
   Resources: ResourcesContract,
   Spool: SpoolContract,
   StepJournal: StepJournalContract,
@@ -57,8 +61,10 @@ export type AnyService =
   | Manager
   | ModelGateway
   | ModelReplies
+  | Premises
   | Projects
   | Proposer
+  | Reconciliation
   | Resources
   | Spool
   | StepJournal
@@ -133,8 +139,10 @@ export const subjects: { readonly [S in ServiceName]: Subject } = {
   Manager: subject("Manager", Manager, ManagerContract),
   ModelGateway: subject("ModelGateway", ModelGateway, ModelGatewayContract),
   ModelReplies: subject("ModelReplies", ModelReplies, ModelRepliesContract),
+  Premises: subject("Premises", Premises, PremisesContract),
   Projects: subject("Projects", Projects, ProjectsContract),
   Proposer: subject("Proposer", Proposer, ProposerContract),
+  Reconciliation: subject("Reconciliation", Reconciliation, ReconciliationContract),
   Resources: subject("Resources", Resources, ResourcesContract),
   Spool: subject("Spool", Spool, SpoolContract),
   StepJournal: subject("StepJournal", StepJournal, StepJournalContract),

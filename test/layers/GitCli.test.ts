@@ -455,6 +455,60 @@ describe("GitCli", () => {
       })
     )
 
+    it.effect("makes the same commit again out of its patch, in a repository that has only the base", () =>
+      Effect.gen(function* () {
+        const { at, directory, origin, worktree, base, write } = yield* withWorktree
+        const git = yield* Git
+        const fs = yield* FileSystem.FileSystem
+        yield* write(worktree, "crlf.txt", "a\r\nb\r\n")
+        yield* write(worktree, "latin.txt", new Uint8Array([0xe7, 0x61, 0x0a]))
+        yield* write(worktree, "binary.bin", new Uint8Array([0, 1, 2, 0xff]))
+        yield* write(worktree, "empty.txt", "")
+        yield* write(worktree, ".gitattributes", "* text=auto\n")
+        yield* fs.chmod(`${worktree}/src/add.ts`, 0o755)
+        yield* fs.remove(`${worktree}/README.md`)
+        yield* fs.symlink("src/add.ts", `${worktree}/link`)
+        const made = yield* git.commitAll({ worktree, paths: [], message, committedAt })
+        if (made === null) return assert.fail("nothing was committed")
+        const { patch } = yield* git.diff({ directory, from: base, to: made })
+
+        const other = at("elsewhere", "mirror.git")
+        yield* git.initBare({ directory: other })
+        yield* git.fetchBranch({ directory: other, remoteUrl: origin, branch: "main" })
+        assert.isFalse(yield* git.holds({ directory: other, sha: made }))
+        const again = { directory: other, baseSha: base, patch, message, committedAt }
+        assert.strictEqual(yield* git.commitPatch(again), made)
+        assert.isTrue(yield* git.holds({ directory: other, sha: made }))
+        // Neither a ref nor an index of its own is left.
+        assert.deepStrictEqual(
+          (yield* git.listRefs({ directory: other, prefix: "refs/" })).map(({ ref }) => ref),
+          ["refs/remotes/origin/main"]
+        )
+        assert.isFalse(yield* fs.exists(`${other}/index`))
+        const wrong = yield* Effect.flip(git.commitPatch({ ...again, patch: patch.replace("a\r", "x\r") }))
+        assert.strictEqual(wrong._tag, "GitFailed")
+      })
+    )
+
+    it.effect("lists refs by the beginning of their names, and no other", () =>
+      Effect.gen(function* () {
+        const { directory, base } = yield* mirrored
+        const git = yield* Git
+        for (const name of ["moose/wo-1", "moose/wo-2", "moose/other", "other/moose/wo-3"]) {
+          yield* git.writeRef({ directory, ref: `refs/heads/${name}`, sha: base })
+        }
+        const found = yield* git.listRefs({ directory, prefix: "refs/heads/moose/wo-" })
+        assert.deepStrictEqual(found, [
+          { ref: "refs/heads/moose/wo-1", sha: base },
+          { ref: "refs/heads/moose/wo-2", sha: base }
+        ])
+        assert.deepStrictEqual(yield* git.listRefs({ directory, prefix: "refs/moose/" }), [])
+        const refused = yield* Effect.flip(git.listRefs({ directory, prefix: "--all" }))
+        assert.strictEqual(refused._tag, "GitFailed")
+        assert.isFalse(yield* git.holds({ directory, sha: GitSandbox.nobodysSha }))
+      })
+    )
+
     it.effect("leaves neither process nor half a worktree when it is interrupted", () =>
       Effect.gen(function* () {
         const { directory, worktree, base, at, write } = yield* withWorktree

@@ -9,6 +9,7 @@ import { Limits } from "../../src/domain/policies/Limits.ts"
 import { type Edit, Proposal } from "../../src/domain/Proposal.ts"
 import * as PatchEditor from "../../src/layers/PatchEditor.ts"
 import { CodeEditor } from "../../src/services/CodeEditor.ts"
+import { asking, suite } from "../support/EditorSuite.ts"
 
 const whole = (path: string, content: string): Edit => ({ _tag: "WholeFile", path, content })
 const replace = (path: string, search: string, replace: string): Edit => ({
@@ -64,7 +65,7 @@ const applyOn = (
       pullRequestTitle: "test",
       pullRequestBody: ""
     })
-    return yield* editor.apply({ directory, instructions: "/nowhere", proposal, filesInScope })
+    return yield* editor.apply({ ...asking, directory, instructions: "/nowhere", proposal, filesInScope })
   }).pipe(Effect.provide(editorOn(disk)))
 
 const apply = (
@@ -122,6 +123,8 @@ const assertRejected = (
   if ("edit" in reason) assert.strictEqual(reason.edit, expected.edit ?? 1)
   if ("path" in reason) assert.strictEqual(reason.path, expected.path ?? "src/a.txt")
 }
+
+suite("PatchEditor", PatchEditor.layer.pipe(Layer.provide(real)))
 
 describe("edits", () => {
   it.effect("are made in order, later ones on the result of earlier ones", () =>

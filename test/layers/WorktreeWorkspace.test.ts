@@ -177,7 +177,7 @@ describe("WorktreeWorkspace", () => {
         assert.strictEqual(byHand(mirror, "rev-parse", `refs/heads/${branch}`), change.headSha)
 
         assert.isNull(yield* workspace.remoteHead({ project, branch }))
-        yield* workspace.push({ project, change, expected: null })
+        yield* workspace.push({ baseBranch: "main", project, change, expected: null })
         assert.strictEqual(yield* workspace.remoteHead({ project, branch }), change.headSha)
         assert.strictEqual(byHand(origin, "rev-parse", branch), change.headSha)
 
@@ -267,12 +267,14 @@ describe("WorktreeWorkspace", () => {
         const change = yield* commit
         if (change === null) return assert.fail("nothing was committed")
         yield* fs.rename(origin, at("moved.git"))
-        const gone = yield* Effect.flip(workspace.push({ project: attempt.project, change, expected: null }))
+        const gone = yield* Effect.flip(
+          workspace.push({ baseBranch: "main", project: attempt.project, change, expected: null })
+        )
         assert.strictEqual(gone._tag, "RepositoryMissing")
         const project = projectAt(at("moved.git"))
         const { baseSha } = yield* workspace.snapshot({ project, baseBranch: "main", filesInScope: [] })
         assert.strictEqual(baseSha, base)
-        yield* workspace.push({ project, change, expected: null })
+        yield* workspace.push({ baseBranch: "main", project, change, expected: null })
         assert.strictEqual(yield* workspace.remoteHead({ project, branch }), change.headSha)
       })
     )
@@ -320,7 +322,7 @@ describe("WorktreeWorkspace", () => {
             committedAt
           })
           if (change === null) return assert.fail("nothing was committed")
-          yield* workspace.push({ project, change, expected: null })
+          yield* workspace.push({ baseBranch: "main", project, change, expected: null })
           assert.isTrue(yield* workspace.closeWorktree(attempt))
           return (yield* workspace.remoteHead({ project, branch: name })) === change.headSha
         })

@@ -1,6 +1,6 @@
 import { DateTime, Effect, type Exit, Fiber, Layer, Option, References } from "effect"
 import { EscalationId } from "../../src/domain/Escalation.ts"
-import { WorkOrderId } from "../../src/domain/Ids.ts"
+import { WorkOrderId, branchName, branchPrefix, quarantineRef } from "../../src/domain/Ids.ts"
 import { ReservationId } from "../../src/domain/Spending.ts"
 import { Usd } from "../../src/domain/Usd.ts"
 import { WorkOrder } from "../../src/domain/WorkOrder.ts"
@@ -11,7 +11,9 @@ import { Git } from "../../src/services/Git.ts"
 import { GitHub } from "../../src/services/GitHub.ts"
 import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import { ModelReplies } from "../../src/services/ModelReplies.ts"
+import { Premises } from "../../src/services/Premises.ts"
 import { Projects } from "../../src/services/Projects.ts"
+import { Reconciliation } from "../../src/services/Reconciliation.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
 import * as Doubles from "../../src/testing/Doubles.ts"
@@ -32,6 +34,11 @@ const call = {
   model: "gpt-5-mini",
   amount: Usd.make(1000)
 } as const
+
+/** What the order's first run has in quarantine. */
+const kept = quarantineRef(id, at.run)
+/** As the order was seen when it was over. */
+const over = { run: at.run, seen: DateTime.makeUnsafe(0) }
 
 /** What there is before the call: a stored order, money set aside for it, an escalation. */
 const before = Effect.gen(function* () {
@@ -86,6 +93,15 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "Git.defaultBranch": Effect.flatMap(Git, (git) =>
     git.defaultBranch({ remoteUrl: project.repository.remoteUrl })
   ),
+  "Git.remoteBranches": Effect.flatMap(Git, (git) =>
+    git.remoteBranches({ remoteUrl: project.repository.remoteUrl, prefix: branchPrefix })
+  ),
+  "Git.commitPatch": Effect.flatMap(Git, (git) =>
+    git.commitPatch({ directory: "/repository", baseSha, patch: "diff", message: "Round", committedAt: 0 })
+  ),
+  "Git.listRefs": Effect.flatMap(Git, (git) =>
+    git.listRefs({ directory: "/repository", prefix: "refs/heads/" })
+  ),
   "GitHub.commentPullRequest": Effect.flatMap(GitHub, (github) =>
     github.commentPullRequest({ repository: project.repository.forge, number: 1, body: "It was cancelled." })
   ),
@@ -99,8 +115,49 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "ModelGateway.close": Effect.flatMap(ModelGateway, (gateway) => gateway.close({ id: program.call })),
   "ModelReplies.find": Effect.flatMap(ModelReplies, (replies) => replies.find(program)),
   "ModelReplies.keep": Effect.flatMap(ModelReplies, (replies) => replies.keep(bought)),
+  "Premises.look": Effect.flatMap(Premises, (premises) => premises.look({ projects: [project.id] })),
+  "Premises.clearWorktree": Effect.flatMap(Premises, (premises) =>
+    premises.clearWorktree({ project: project.id, ...at })
+  ),
+  "Premises.remakeBranch": Effect.flatMap(Premises, (premises) =>
+    premises.remakeBranch({ project: project.id, branch: branchName(id), sha: headSha })
+  ),
+  "Premises.restore": Effect.flatMap(Premises, (premises) =>
+    premises.restore({ project: project.id, ref: kept })
+  ),
+  "Premises.purge": Effect.flatMap(Premises, (premises) =>
+    premises.purge({ project: project.id, ref: kept, sha: headSha })
+  ),
   "Projects.put": Effect.flatMap(Projects, (projects) => projects.put(project)),
   "Projects.list": Effect.flatMap(Projects, (projects) => projects.list({})),
+  "Reconciliation.begin": Effect.flatMap(Reconciliation, (it) => it.begin({})),
+  "Reconciliation.view": Effect.flatMap(Reconciliation, (it) =>
+    it.view({ limit: 10, names: [branchName(id)], quarantined: [], mark: true })
+  ),
+  "Reconciliation.hold": Effect.flatMap(Reconciliation, (it) => it.hold({ workOrderId: id, ...over })),
+  "Reconciliation.record": Effect.flatMap(Reconciliation, (it) =>
+    Effect.andThen(
+      it.hold({ workOrderId: id, ...over }),
+      it.record({
+        workOrderId: id,
+        run: at.run,
+        holder: "memory",
+        changes: [
+          {
+            run: at.run,
+            kind: "branch",
+            name: branchName(id),
+            state: "released",
+            evidence: { gone: true },
+            reason: null
+          }
+        ],
+        pullRequest: null,
+        note: "StaleIntent: written off"
+      })
+    )
+  ),
+  "Reconciliation.end": Effect.flatMap(Reconciliation, (it) => it.end({ workOrderId: id, holder: "memory" })),
   "WorkOrders.submit": Effect.flatMap(WorkOrders, (orders) => orders.submit(another)),
   "WorkOrders.list": Effect.flatMap(WorkOrders, (orders) => orders.list({ limit: 10 })),
   "WorkOrders.timeline": Effect.flatMap(WorkOrders, (orders) => orders.timeline({ id, after: 0, limit: 10 })),
@@ -159,7 +216,11 @@ const heldBy = ({ state, outside }: Doubles.Doubles): string =>
       ledger: state.ledger,
       replies: state.replies,
       accesses: [...state.gatewayAccesses],
-      escalations: state.escalations
+      escalations: state.escalations,
+      resources: state.resources,
+      worktrees: [...outside.worktrees],
+      branches: [...outside.branches],
+      quarantine: [...outside.quarantine]
     },
     (key, value) => (/At$|Since$|From$|Deadline$/.test(key) ? typeof value : value)
   )
@@ -172,6 +233,13 @@ const prepare = ({ state, outside }: Doubles.Doubles, method: MethodName) => {
   if (row === undefined) return
   if (method === "WorkOrders.retry")
     Object.assign(row, { status: "routing_failed", disposition: "rolled_back" })
+  if (method.startsWith("Reconciliation.")) {
+    Object.assign(row, { status: "routing_failed", disposition: "rolled_back", updatedAt: 0 })
+  }
+  if (method.startsWith("Premises.")) {
+    outside.worktrees.add(`${id}-${at.run}`)
+    outside.quarantine.set(`${id}-${at.run}`, headSha)
+  }
   if (method === "WorkOrders.resume") row.paused = true
   if (method === "WorkOrders.byPullRequest") row.pullRequest = { number: openPull.number, url: openPull.url }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { type Case, type Mode, labelOf, modes } from "./Case.ts"
+import { type Case, type Mode, modes } from "./Case.ts"
 import type { Observed } from "./Observed.ts"
 
 /* expectations.txt: one line for all reasons of a method and mode that are expected to end alike. */
@@ -42,9 +42,12 @@ export const draft = (all: ReadonlyArray<{ readonly it: Case; readonly observed:
       for (const { it, observed } of own) {
         if (it.mode !== mode) continue
         const text = textOf(observed)
-        groups.set(text, [...(groups.get(text) ?? []), ...(it.reason === null ? [] : [labelOf(it.reason)])])
+        groups.set(text, [...(groups.get(text) ?? []), it.name.slice(it.name.lastIndexOf(" ") + 1)])
       }
-      for (const [text, reasons] of groups) lines.push(`  ${[mode, ...reasons].join(" ")} | ${text}`)
+      for (const [text, labels] of groups) {
+        const said = labels.length === 1 && labels[0] === "-" ? [] : labels
+        lines.push(`  ${[mode, ...said].join(" ")} | ${text}`)
+      }
     }
   }
   return lines.join("\n").trimStart()

@@ -10,8 +10,12 @@ export type DriverName =
   | "order, model fails once"
   /** The same, whose model takes 50 seconds to answer. */
   | "order, model is slow"
-  /** The same, whose project's check fails the first time, so that its model mends the change. */
-  | "order, check fails once"
+  /** The same, whose project's check fails until a model has mended the change. */
+  | "order, check fails"
+  /** The same, that may ask one model only. */
+  | "order, one model"
+  /** The same, after whose pull request was opened somebody changes which one it is. */
+  | "order, another pull request"
   /** src/operations/Notices.ts, from an escalation that cannot be told to the silence after the last reminder. */
   | "notices"
   /** src/operations/ReservationSweep.ts, over one reservation whose owner is gone. */
@@ -57,13 +61,17 @@ export const methods: Record<MethodName, Row> = {
   "Git.defaultBranch": row("caller", "git ls-remote"),
   "Git.fetchBranch": row("workspace", "git fetch"),
   "Git.remoteHead": row("workspace", "git ls-remote"),
+  "Git.remoteBranches": row("caller", "git ls-remote"),
   "Git.push": row("workspace", "git push"),
   "Git.listFiles": row("workspace", "git ls-tree"),
   "Git.readFile": row("workspace", "git cat-file"),
   "Git.addWorktree": row("workspace", "git worktree add"),
   "Git.removeWorktree": row("workspace", "git worktree remove"),
   "Git.commitAll": row("workspace", "git commit"),
+  "Git.commitPatch": row("caller", "git apply"),
+  "Git.holds": row("workspace", "git cat-file"),
   "Git.diff": row("workspace", "git diff"),
+  "Git.listRefs": row("caller", "git for-each-ref"),
   "Git.readRef": row("workspace", "git rev-parse"),
   "Git.writeRef": row("workspace", "git update-ref"),
   "Git.trailer": row("workspace", "git log"),
@@ -80,10 +88,20 @@ export const methods: Record<MethodName, Row> = {
   "ModelGateway.close": row("caller", "close the gateway"),
   "ModelReplies.find": store("caller", "find_model_reply"),
   "ModelReplies.keep": store("caller", "keep_model_reply"),
+  "Premises.look": row("caller", "git for-each-ref"),
+  "Premises.clearWorktree": row("caller", "git worktree remove"),
+  "Premises.remakeBranch": row("caller", "git update-ref"),
+  "Premises.restore": row("caller", "git update-ref"),
+  "Premises.purge": row("caller", "git update-ref"),
   "Projects.put": store("caller", "put_project"),
   "Projects.get": store("order", "get_project"),
   "Projects.list": store("caller", "list_projects"),
   "Proposer.ask": row("order", "asking gpt-5-mini"),
+  "Reconciliation.begin": store("caller", "reconcile_begin"),
+  "Reconciliation.view": store("caller", "reconcile_view"),
+  "Reconciliation.hold": store("caller", "hold_for_repair"),
+  "Reconciliation.record": store("caller", "record_repair"),
+  "Reconciliation.end": store("caller", "end_repair"),
   "Resources.intend": store("order", "intend_resources"),
   "Resources.list": store("order", "list_resources"),
   "Spool.put": row("notices", "put"),
@@ -120,25 +138,36 @@ export const methods: Record<MethodName, Row> = {
   "Workspace.dropBranch": row("order", "git update-ref")
 }
 
-/** One call of a method that an order makes more than once, counted from 1. */
+/** One call of a method, counted from 1, and of which order: `label` tells it from the same call of another one. */
 export interface Place {
   readonly driver: DriverName
   readonly call: number
+  readonly label?: string
 }
 
 const calls = (driver: DriverName, ...all: ReadonlyArray<number>): ReadonlyArray<Place> =>
   all.map((call) => ({ driver, call }))
-const mended = "order, check fails once"
+const mended = "order, check fails"
+export const alone: Place = { driver: "order, one model", call: 1, label: "alone" }
 
 /** Where later steps call what an earlier one called already: a reason can mean something else there. */
 export const furtherPlaces: Readonly<Partial<Record<MethodName, ReadonlyArray<Place>>>> = {
   "Budget.reserve": calls(mended, 2),
   "Incidents.admit": calls("order", 2, 3, 4, 5),
   "Projects.get": calls("order", 2, 3, 4, 5),
-  "Proposer.ask": calls(mended, 2),
+  "Proposer.ask": [...calls(mended, 2), alone],
   "Resources.intend": calls("order", 4, 5),
   "StepJournal.append": calls("order", 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
   "WorkOrders.get": calls("order", 2, 3, 4, 5, 6),
   "Workspace.remoteHead": calls("order", 2, 3),
   "Workspace.snapshot": calls(mended, 2)
 }
+
+/** One call of each step, whose result the journal refuses to keep. */
+export const refusing: ReadonlyArray<MethodName> = [
+  "Manager.route",
+  "Proposer.ask",
+  "CodeEditor.apply",
+  "GitHub.createPullRequest",
+  "Workspace.dropBranch"
+]

@@ -3,15 +3,19 @@ import { Category, type Meaning, SideEffect } from "../../src/domain/errors/Fail
 import { Limits } from "../../src/domain/policies/Limits.ts"
 import { meaningOf } from "../../src/domain/policies/Meaning.ts"
 import type { PolicyTables } from "../../src/domain/policies/Policies.ts"
-import { type Action, type Row, recovery, recoveryOf } from "../../src/domain/policies/Recovery.ts"
+import {
+  type Action,
+  type Row,
+  type UnreadRow,
+  recovery,
+  recoveryOf
+} from "../../src/domain/policies/Recovery.ts"
 import { retry } from "../../src/domain/policies/Retry.ts"
 import { type StepName, stepNames } from "../../src/domain/Status.ts"
 import { samples } from "../../src/testing/Samples.ts"
 import { type Case, type Mode, cases } from "./Case.ts"
 import { drive } from "./Drive.ts"
 import * as Expectations from "./Expectations.ts"
-
-/* eslint-disable no-console -- a command. */
 
 /* Turns one row of the policies at a time, and looks whether a case notices. */
 
@@ -36,20 +40,24 @@ const withRow = (step: StepName, tag: string, row: Row): PolicyTables => ({
   recoveryOf: (at, reason) => (at === step && reason._tag === tag ? row : recoveryOf(at, reason))
 })
 
-const ofRow = (step: StepName, tag: string, row: Row): ReadonlyArray<Mutant> => {
+const ofRow = (step: StepName, tag: string, { decides, ...rest }: UnreadRow | Row): ReadonlyArray<Mutant> => {
   const mutant = (what: string, changed: Row): Mutant => ({
     name: `${step} ${tag}: ${what}`,
     tables: withRow(step, tag, changed),
     touches: isRow(step, tag)
   })
-  const { actions, decides } = row
-  const without = (action: Action) =>
-    mutant(`without ${action}`, { actions: actions.filter((it) => it !== action), decides })
+  // A row for an order that cannot be read has no actions.
+  const actions = "actions" in rest ? rest.actions : undefined
+  const other = decides === "human" ? "client_manager" : "human"
   const added: Action = "ask"
   return [
-    ...actions.map(without),
-    ...(actions.includes(added) ? [] : [mutant(`with ${added}`, { actions: [...actions, added], decides })]),
-    mutant("somebody else decides", { actions, decides: decides === "human" ? "client_manager" : "human" })
+    ...(actions ?? []).map((action) =>
+      mutant(`without ${action}`, { actions: (actions ?? []).filter((it) => it !== action), decides })
+    ),
+    ...(actions === undefined || actions.includes(added)
+      ? []
+      : [mutant(`with ${added}`, { actions: [...actions, added], decides })]),
+    mutant("somebody else decides", { actions: actions ?? [], decides: other })
   ]
 }
 
@@ -122,8 +130,11 @@ const cost: Readonly<Record<Mode, number>> = {
 const isOrder = ({ driver }: Case) => driver.startsWith("order")
 const isUsed = Schema.is(Schema.NonEmptyString)
 
-/** Prints which mutants nobody notices, and how many of all are noticed. */
-export const mutate = (filter: string): boolean => {
+/** Of the mutants whose names contain `filter`, every `of`-th: what each is called, and by how many cases it is missed. */
+export const mutate = (
+  filter: string,
+  { index, of }: { readonly index: number; readonly of: number }
+): ReadonlyArray<{ readonly name: string; readonly noticed: boolean; readonly touched: number }> => {
   const expected = Expectations.read()
   // "~" is the injected reason, so that a row is found by its own name.
   const orders = cases.filter(isOrder).map((it) => {
@@ -131,20 +142,15 @@ export const mutate = (filter: string): boolean => {
     return { it, wanted, spelled: isUsed(it.reason?._tag) ? wanted.replaceAll("~", it.reason._tag) : wanted }
   })
   const sorted = orders.toSorted((a, b) => cost[a.it.mode] - cost[b.it.mode])
-  const chosen = mutants.filter(({ name }) => name.includes(filter))
-  let killed = 0
-  for (const { name, tables, touches } of chosen) {
-    const touched = sorted.filter(({ spelled }) => touches(spelled))
-    const noticed = touched.some(({ it, wanted }) => {
-      const observed = drive(it, tables)
-      return observed.broken.length > 0 || Expectations.textOf(observed) !== wanted
+  return mutants
+    .filter(({ name }) => name.includes(filter))
+    .filter((_, place) => place % of === index)
+    .map(({ name, tables, touches }) => {
+      const touched = sorted.filter(({ spelled }) => touches(spelled))
+      const noticed = touched.some(({ it, wanted }) => {
+        const observed = drive(it, tables)
+        return observed.broken.length > 0 || Expectations.textOf(observed) !== wanted
+      })
+      return { name, noticed, touched: touched.length }
     })
-    if (noticed) killed++
-    else
-      console.log(
-        `survives: ${name} (${touched.length === 0 ? "no case meets it" : `${touched.length} cases`})`
-      )
-  }
-  console.log(`${killed} of ${chosen.length} mutants killed`)
-  return killed === chosen.length
 }

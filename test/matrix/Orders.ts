@@ -1,14 +1,25 @@
-import { Effect, Exit, Layer, Option, Random, References } from "effect"
+import { Duration, Effect, Exit, Layer, Option, Random, References } from "effect"
 import { ProviderUnavailable } from "../../src/domain/errors/GenerationError.ts"
+import { PipelineError } from "../../src/domain/errors/PipelineError.ts"
 import { RateLimited } from "../../src/domain/errors/Reasons.ts"
 import { Policies, type PolicyTables } from "../../src/domain/policies/Policies.ts"
+import { PullRequest } from "../../src/domain/PullRequest.ts"
 import type { ResourceKind } from "../../src/domain/Resource.ts"
+import { Route } from "../../src/domain/Route.ts"
 import { isSettled } from "../../src/domain/Status.ts"
 import * as ReservationSweep from "../../src/operations/ReservationSweep.ts"
 import * as pipeline from "../../src/pipeline.ts"
+import { WorkOrder } from "../../src/domain/WorkOrder.ts"
 import { Checks } from "../../src/services/Checks.ts"
+import { Manager } from "../../src/services/Manager.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
+import { applying } from "../../src/steps/Applying.ts"
+import { creatingPr } from "../../src/steps/CreatingPr.ts"
+import { generating } from "../../src/steps/Generating.ts"
 import * as RetryBudget from "../../src/steps/RetryBudget.ts"
+import { routing } from "../../src/steps/Routing.ts"
+import type { At } from "../../src/steps/StepContext.ts"
+import { tracking } from "../../src/steps/Tracking.ts"
 import * as Doubles from "../../src/testing/Doubles.ts"
 import * as Faults from "../../src/testing/Faults.ts"
 import type { ErrorEvent } from "../../src/testing/memory/State.ts"
@@ -23,12 +34,26 @@ import { type Observed, counted } from "./Observed.ts"
 const evidence = { operation: "POST /chat/completions", excerpt: "as told" }
 
 /** What the model and the checks do beside the fault. */
-const script = (driver: DriverName): Layer.Layer<never, never, Proposer | Checks> => {
+const script = (driver: DriverName): Layer.Layer<never, never, AnyService> => {
   const when = Faults.nth(1)
   const method = "ask"
   switch (driver) {
-    case "order, check fails once":
-      return Faults.inject(Checks, { method: "run", what: Faults.fail(samples.ChecksFailed), when })
+    case "order, check fails": {
+      let answers = 0
+      const counting = Layer.effect(
+        Proposer,
+        Effect.map(Proposer, ({ ask }) => ({
+          ask: (input) => Effect.tap(ask(input), () => Effect.sync(() => void answers++))
+        }))
+      )
+      const failing = Layer.effect(
+        Checks,
+        Effect.map(Checks, ({ run }) => ({
+          run: (input) => Effect.suspend(() => (answers < 2 ? Effect.fail(samples.ChecksFailed) : run(input)))
+        }))
+      )
+      return Layer.merge(counting, failing)
+    }
     case "order, model refuses once": {
       const what = Faults.fail(new RateLimited({ service: "OpenAI", evidence }))
       return Faults.inject(Proposer, { method, what, when })
@@ -42,15 +67,36 @@ const script = (driver: DriverName): Layer.Layer<never, never, Proposer | Checks
         Proposer,
         Effect.map(Proposer, ({ ask }) => ({ ask: (input) => Effect.delay(ask(input), "50 seconds") }))
       )
+    case "order, one model": {
+      const [first] = Doubles.route.models
+      const models = first === undefined ? [] : [first]
+      const route = new Route({ models, reason: "there is one" })
+      return Layer.succeed(Manager, { route: () => Effect.succeed(route) })
+    }
     default:
       return Layer.empty
   }
 }
 
+/** The five steps, of which the last is given another pull request than the fourth answered. */
+const swapped = pipeline.make({
+  error: PipelineError,
+  steps: Effect.fnUntraced(function* (at: At) {
+    const generated = yield* generating(at, yield* routing(at, undefined))
+    const { change, proposal } = yield* applying(at, generated)
+    const opened = yield* creatingPr(at, { proposal, change })
+    const head = { branch: change.branch, sha: change.baseSha }
+    const pullRequest = opened === null ? null : new PullRequest({ ...opened, head })
+    return yield* tracking(at, { model: generated.model?.model ?? null, change, pullRequest })
+  })
+})
+
 /** How far a case's clock goes: past the order's deadline, past the end of the fault, and what follows of it. */
-const until = "12 hours"
+const until = Duration.hours(12)
 /** An order that has waited most of its day already: it has four hours and a half left, */
 const submitted = Date.parse("2026-02-28T00:30:00Z")
+/** one whose change has to be mended an hour, so that its time is spent before its attempts are, */
+const submittedLongAgo = Date.parse("2026-02-27T21:00:00Z")
 /** and the budget of the sample resets half an hour before that. */
 const from = Date.parse("2026-02-28T20:00:00Z")
 
@@ -124,27 +170,29 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
     AnyService
   >
   const cancel = Effect.sync(() => state.engine?.interrupt(Doubles.at.workOrderId, Doubles.at.run))
-  let left = 0
-  const order = Effect.andThen(doubles.submit(submitted), pipeline.run(Doubles.at)).pipe(
+  const { layer, run } = it.driver === "order, another pull request" ? swapped : pipeline
+  const mends = it.driver === "order, check fails"
+  const submit = Effect.tap(doubles.submit(mends ? submittedLongAgo : submitted), (row) =>
+    Effect.sync(() => {
+      if (mends) row.order = new WorkOrder({ ...row.order, limits: { maxAttempts: 50 } })
+    })
+  )
+  const order = Effect.andThen(submit, run(Doubles.at)).pipe(
     Effect.provide(
-      pipeline.layer.pipe(
-        Layer.provideMerge(faulty),
-        Layer.provideMerge(services),
-        Layer.provideMerge(doubles.engine)
-      )
+      layer.pipe(Layer.provideMerge(faulty), Layer.provideMerge(services), Layer.provideMerge(doubles.engine))
     ),
     Effect.provideService(Faults.CurrentInterrupter, cancel),
     Effect.provideService(RetryBudget.CurrentRetryBudget, RetryBudget.make()),
     tables === undefined ? (same) => same : Effect.provideService(Policies, tables)
   )
-  // What a lost process leaves in the ledger is closed when its lease has ended.
-  const swept = Effect.gen(function* () {
-    left = state.ledger.filter((one) => one.state === "reserved").length
-    yield* Effect.sleep("2 minutes")
-    yield* ReservationSweep.sweep()
-  }).pipe(Effect.provide(services))
   const quiet = Effect.provideService(References.MinimumLogLevel, "None")
-  const ended = Simulation.run(Effect.andThen(order, swept).pipe(Random.withSeed(7), quiet), { from, until })
+  const ended = Simulation.run(order.pipe(Random.withSeed(7), quiet), { from, until })
+  // What a lost process leaves in the ledger is closed when its lease has ended.
+  const left = state.ledger.filter((one) => one.state === "reserved").length
+  Simulation.run(Effect.provide(ReservationSweep.sweep(), services).pipe(quiet), {
+    from: from + Duration.toMillis(until),
+    until: "1 minute"
+  })
 
   const row = state.orders.get(Doubles.at.workOrderId)
   const disposition = row?.disposition === null || row === undefined ? "" : ` ${row.disposition}`

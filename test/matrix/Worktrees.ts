@@ -56,7 +56,7 @@ const everything = Effect.gen(function* () {
     const change = yield* look("commit again", workspace.commit({ ...commit, message }))
     const head = yield* look("remoteHead", workspace.remoteHead({ project, branch }))
     if (change !== undefined && change !== null && head === null) {
-      yield* look("push", workspace.push({ project, change, expected: null }))
+      yield* look("push", workspace.push({ project, baseBranch: "main", change, expected: null }))
     }
     yield* look("dropBranch", workspace.dropBranch({ ...attempt, branch, quarantine: true }))
     yield* look("closeWorktree", workspace.closeWorktree(attempt))

@@ -10,6 +10,7 @@ import { mutate } from "./Mutate.ts"
  * npm run test:matrix                  every case against expectations.txt
  * npm run test:matrix -- Workspace.    the cases whose names contain it
  * npm run test:matrix -- --draft       what expectations.txt would say, to be read before it is believed
+ * npm run test:matrix -- --draft --new the same of the cases of which it says nothing yet
  * npm run test:matrix -- --mutate      turns each row of the policies, and counts which turns are noticed
  */
 
@@ -17,7 +18,8 @@ import { mutate } from "./Mutate.ts"
 
 const options = process.argv.slice(2)
 const filter = options.find((it) => !it.startsWith("--")) ?? ""
-const chosen = cases.filter(({ name }) => name.includes(filter))
+const known = options.includes("--new") ? Expectations.read() : new Map<string, string>()
+const chosen = cases.filter(({ name }) => name.includes(filter) && !known.has(name))
 
 const Share = Schema.Struct({ index: Schema.Int, of: Schema.Int })
 const Answer = Schema.Array(
@@ -30,28 +32,50 @@ const Answer = Schema.Array(
   })
 )
 
+const Turned = Schema.Array(
+  Schema.Struct({ name: Schema.String, noticed: Schema.Boolean, touched: Schema.Int })
+)
+
 /** A share of the cases, every n-th, so that the long ones are spread. */
 const runShare = ({ index, of }: typeof Share.Type): typeof Answer.Type =>
   chosen.filter((_, place) => place % of === index).map((it) => ({ name: it.name, observed: drive(it) }))
 
-const runAll = async () => {
-  const of = Math.min(availableParallelism(), chosen.length)
+/** What all shares answer, each in a thread of its own. */
+const inShares = async <A>(shares: Schema.Codec<ReadonlyArray<A>, unknown>, most: number) => {
+  const of = Math.min(availableParallelism(), most)
   const answers = await Promise.all(
     Array.from(
       { length: of },
       (_, index) =>
-        new Promise<typeof Answer.Type>((resolve, reject) => {
+        new Promise<ReadonlyArray<A>>((resolve, reject) => {
           const worker = new Worker(new URL(import.meta.url), { argv: options, workerData: { index, of } })
-          worker.on("message", (answer) => resolve(Schema.decodeUnknownSync(Answer)(answer)))
+          worker.on("message", (answer) => resolve(Schema.decodeUnknownSync(shares)(answer)))
           worker.on("error", reject)
         })
     )
   )
-  const byName = new Map(answers.flat().map(({ name, observed }) => [name, observed]))
+  return answers.flat()
+}
+
+const runAll = async () => {
+  const answers = await inShares(Answer, chosen.length)
+  const byName = new Map(answers.map(({ name, observed }) => [name, observed]))
   return chosen.flatMap((it) => {
     const observed = byName.get(it.name)
     return observed === undefined ? [] : [{ it, observed }]
   })
+}
+
+const reportMutants = async () => {
+  const all = await inShares(Turned, availableParallelism())
+  const survivors = all.filter(({ noticed }) => !noticed)
+  for (const { name, touched } of survivors) {
+    console.log(`survives: ${name} (${touched === 0 ? "no case meets it" : `${touched} cases`})`)
+  }
+  const killed = all.length - survivors.length
+  console.log(`${killed} of ${all.length} mutants killed`)
+  console.log(`${killed} passed, ${survivors.length} failed`)
+  process.exitCode = survivors.length === 0 && all.length > 0 ? 0 : 1
 }
 
 const report = async () => {
@@ -90,9 +114,9 @@ const report = async () => {
   process.exitCode = failed === 0 && all.length > 0 ? 0 : 1
 }
 
-if (isMainThread) {
-  if (options.includes("--mutate")) process.exitCode = mutate(filter) ? 0 : 1
-  else await report()
-} else {
-  parentPort?.postMessage(runShare(Schema.decodeUnknownSync(Share)(workerData)))
+const mutating = options.includes("--mutate")
+if (isMainThread) await (mutating ? reportMutants() : report())
+else {
+  const share = Schema.decodeUnknownSync(Share)(workerData)
+  parentPort?.postMessage(mutating ? mutate(filter, share) : runShare(share))
 }

@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { look } from "../../layers/aider/Look.ts"
 import * as GitCli from "../../layers/GitCli.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as PriceTable from "../../domain/policies/PriceTable.ts"
@@ -14,7 +15,7 @@ import { Projects } from "../../services/Projects.ts"
 import { explain } from "../ErrorWords.ts"
 import { printJson } from "../Report.ts"
 import { style } from "../Style.ts"
-import { NotCompleted } from "../UserError.ts"
+import { NotCompleted, UserError } from "../UserError.ts"
 
 /** One part, what is in its place, and what to do when it is not usable. */
 interface Finding {
@@ -98,6 +99,20 @@ const managerInUse = Effect.map(Settings.Settings, ({ managerUrl }) =>
     : `${managerUrl.origin}, and the built-in rules when it is silent`
 )
 
+/** Aider is asked which it is, as an order's first step does. */
+const editorInUse = Effect.gen(function* () {
+  const settings = yield* Settings.Settings
+  if (settings.editor === "built-in") return "built-in; MOOSE_EDITOR=aider lets Aider make the edits"
+  const version = yield* look(settings.aider)
+  if (connectedOf(yield* Environment.providers).length === 0) {
+    return yield* new UserError({
+      problem: `${settings.aider} is ${version}, and there is no model that it could ask`,
+      fix: "Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or unset MOOSE_EDITOR: the offline model answers the built-in editor only."
+    })
+  }
+  return `${version} (${settings.aider}), which asks its models through the gateway`
+})
+
 const pricesInUse = Effect.map(Environment.prices, ({ rows, override }) => {
   const [oldest = "", ...newer] = rows
     .filter(({ choice }) => choice.provider !== "offline")
@@ -121,18 +136,8 @@ const findings = Effect.fnUntraced(function* (options: { readonly keys: boolean 
   const keys = options.keys ? yield* keysWork : []
   const prices = yield* checked("prices", pricesInUse)
   const manager = yield* checked("manager", managerInUse)
-  return [
-    node,
-    git,
-    database,
-    forge,
-    model,
-    ...keys,
-    prices,
-    manager,
-    fine("editor", settings.editor),
-    fine("home", settings.home)
-  ]
+  const editor = yield* checked("editor", editorInUse)
+  return [node, git, database, forge, model, ...keys, prices, manager, editor, fine("home", settings.home)]
 })
 
 /** `moose doctor`: what is in use, what is missing, and how to put it right. */

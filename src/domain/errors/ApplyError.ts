@@ -1,16 +1,16 @@
 import { Schema } from "effect"
 import { Evidence } from "./Evidence.ts"
 import { Failure } from "./Failure.ts"
-import { ProviderOverloaded, ProviderUnavailable } from "./GenerationError.ts"
+import { OutputTruncated, modelReasons } from "./GenerationError.ts"
 import {
   BaseBranchMissing,
   BudgetExceeded,
-  CircuitOpen,
-  RateLimited,
-  UnknownPrice,
+  UnexpectedDefect,
   everyStep,
+  gitReasons,
   ledgerReasons,
-  remoteReasons
+  remoteReasons,
+  storeReasons
 } from "./Reasons.ts"
 
 const path = Schema.String
@@ -44,6 +44,18 @@ export class EditorMissing extends Schema.TaggedError<EditorMissing>()("EditorMi
   }
 }
 
+/** The editor is there, and is not one that Moose can work with: another version, or one that cannot be kept in its worktree. */
+export class EditorUnsupported extends Schema.TaggedError<EditorUnsupported>()("EditorUnsupported", {
+  editor: Schema.String,
+  /** What was found, in its own words; what is wanted is in the evidence. */
+  found: Schema.String,
+  evidence
+}) {
+  override get message() {
+    return `The editor ${this.editor} cannot be used: ${this.evidence.excerpt}`
+  }
+}
+
 export class EditorCrashed extends Schema.TaggedError<EditorCrashed>()("EditorCrashed", {
   editor: Schema.String,
   evidence
@@ -62,14 +74,18 @@ export class EditorTimedOut extends Schema.TaggedError<EditorTimedOut>()("Editor
   }
 }
 
-/** An edit does not fit the file as it is. `edit` counts from 1. */
+/** An edit does not fit the file as it is. `edit` counts from 1, and is null where the editor does not say which it was. */
 export class EditorRejectedEdits extends Schema.TaggedError<EditorRejectedEdits>()("EditorRejectedEdits", {
-  edit: Schema.Int,
+  edit: Schema.NullOr(Schema.Int),
   path,
-  problem: Schema.String
+  problem: Schema.String,
+  /** How often the editor showed its own model what was wrong, before it gave up. */
+  rounds: Schema.optionalKey(Schema.Int)
 }) {
   override get message() {
-    return `Edit ${this.edit} of ${this.path} cannot be applied: ${this.problem}`
+    const which = this.edit === null ? "The edits" : `Edit ${this.edit}`
+    const tried = this.rounds === undefined ? "" : ` (its model was shown why ${this.rounds} times)`
+    return `${which} of ${this.path} cannot be applied: ${this.problem}${tried}`
   }
 }
 
@@ -122,6 +138,7 @@ export class OutOfScopeEdit extends Schema.TaggedError<OutOfScopeEdit>()("OutOfS
 /** What an editor can end in. */
 export const editorReasons = [
   EditorMissing,
+  EditorUnsupported,
   EditorCrashed,
   EditorTimedOut,
   EditorRejectedEdits,
@@ -130,22 +147,27 @@ export const editorReasons = [
   NoChanges
 ] as const
 
+/** And one that asks a model itself, through the gateway, in a worktree that git is asked about. */
+export const askingEditorReasons = [
+  ...editorReasons,
+  ...modelReasons,
+  OutputTruncated,
+  BudgetExceeded,
+  ...ledgerReasons,
+  ...storeReasons,
+  ...gitReasons,
+  UnexpectedDefect
+] as const
+
 export const ApplyReason = Schema.Union([
   ...everyStep,
   ...remoteReasons,
-  ...editorReasons,
+  ...askingEditorReasons,
   BaseBranchMissing,
-  ...ledgerReasons,
-  BudgetExceeded,
-  UnknownPrice,
   WorktreeFailed,
   BranchConflict,
   ChangeTooLarge,
-  ChecksFailed,
-  RateLimited,
-  ProviderOverloaded,
-  ProviderUnavailable,
-  CircuitOpen
+  ChecksFailed
 ])
 export type ApplyReason = typeof ApplyReason.Type
 

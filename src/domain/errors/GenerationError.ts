@@ -8,7 +8,6 @@ import {
   CircuitOpen,
   RateLimited,
   TimedOut,
-  UnknownPrice,
   everyStep,
   ledgerReasons,
   remoteReasons
@@ -137,7 +136,6 @@ export const GenerationReason = Schema.Union([
   BaseBranchMissing,
   ...ledgerReasons,
   BudgetExceeded,
-  UnknownPrice,
   OutputTruncated,
   MalformedProposal,
   ModelsExhausted

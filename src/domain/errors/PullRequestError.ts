@@ -69,6 +69,16 @@ export class PullRequestExists extends Schema.TaggedError<PullRequestExists>()("
   }
 }
 
+/** Somebody has merged or closed the pull request of this work, and another one is not for a machine to open. */
+export class PullRequestEnded extends Schema.TaggedError<PullRequestEnded>()("PullRequestEnded", {
+  number: Schema.Int,
+  merged: Schema.Boolean
+}) {
+  override get message() {
+    return `Somebody has ${this.merged ? "merged" : "closed"} pull request #${this.number} of this work`
+  }
+}
+
 /** The forge said yes, but reading back does not show it. */
 export class PullRequestUnverified extends Schema.TaggedError<PullRequestUnverified>()(
   "PullRequestUnverified",
@@ -102,6 +112,7 @@ export const PullRequestReason = Schema.Union([
   RepositoryMissing,
   NothingToMerge,
   PullRequestExists,
+  PullRequestEnded,
   PullRequestUnverified,
   ForgeFailed
 ])

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { ProjectId } from "../Ids.ts"
 import { Kind } from "../WorkOrder.ts"
-import { EditorMissing } from "./ApplyError.ts"
+import { EditorMissing, EditorUnsupported } from "./ApplyError.ts"
 import { Evidence } from "./Evidence.ts"
 import { Failure } from "./Failure.ts"
 import { ForgeFailed } from "./PullRequestError.ts"
@@ -56,7 +56,8 @@ export const preflightReasons = [
   RateLimited,
   CircuitOpen,
   ForgeFailed,
-  EditorMissing
+  EditorMissing,
+  EditorUnsupported
 ] as const
 
 export const RoutingReason = Schema.Union([

@@ -3,7 +3,7 @@ import type { Meaning } from "../errors/Failure.ts"
 import type { Reason } from "../errors/PipelineError.ts"
 import { type StepName, afterStep, stepNames } from "../Status.ts"
 import { meaningOf } from "./Meaning.ts"
-import { type Action, type Decider, type Rollback, type Row, recovery, rollbackAfter } from "./Recovery.ts"
+import { type Action, type Decider, type Rollback, recovery, recoveryOf, rollbackAfter } from "./Recovery.ts"
 import { jitter, retry } from "./Retry.ts"
 
 /** A reason of each kind, so that its words can be shown. */
@@ -48,9 +48,8 @@ const retriesOf = (sample: Reason, actions: ReadonlyArray<Action>): Entry["retri
 
 const entriesOf = (step: StepName, samples: Samples): ReadonlyArray<Entry> =>
   Object.values(samples).flatMap((sample) => {
-    const rows: Readonly<Partial<Record<string, Row>>> = recovery[step]
-    const row = rows[sample._tag]
-    if (row === undefined) return []
+    if (!Object.hasOwn(recovery[step], sample._tag)) return []
+    const row = recoveryOf(step, sample)
     const retries = retriesOf(sample, row.actions)
     return [
       {

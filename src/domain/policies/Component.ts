@@ -68,6 +68,7 @@ const rows: Record<Reason["_tag"], Component | "as the operation says"> = {
   BranchConflict: "git",
   ChangeTooLarge: "editor",
   EditorMissing: "editor",
+  EditorUnsupported: "editor",
   EditorCrashed: "editor",
   EditorTimedOut: "editor",
   EditorRejectedEdits: "editor",
@@ -81,6 +82,7 @@ const rows: Record<Reason["_tag"], Component | "as the operation says"> = {
   SecretBlocked: "forge",
   NothingToMerge: "forge",
   PullRequestExists: "forge",
+  PullRequestEnded: "forge",
   PullRequestUnverified: "forge",
   ForgeFailed: "forge",
   OutcomeUnknown: "store"

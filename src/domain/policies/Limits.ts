@@ -97,6 +97,23 @@ export const Limits = {
   /** How many lines are compared to find where one diff fits. */
   diffComparisonsMax: 5_000_000,
 
+  /** One run of an outside editor, unless the order says otherwise; and its answer to which version it is. */
+  editor: Duration.minutes(5),
+  editorVersion: Duration.seconds(45),
+  /** How long an editor that was found well is believed to be. */
+  editorWell: Duration.minutes(10),
+  /** How long it may take to end after it was asked to, before it is killed. */
+  editorKillAfter: Duration.seconds(5),
+  /** What is kept of each of an editor's outputs, and of its own log. */
+  editorOutputBytesMax: 256 * 1024,
+  /** An editor's output goes to the timeline in so many notes of so many characters, each for lines of so long. */
+  editorNotesMax: 20,
+  editorNoteCharactersMax: 1_000,
+  editorNoteEvery: Duration.seconds(2),
+  editorNoteLines: 40,
+  /** How long the timeline may take to hear the last of it. */
+  editorNoteLast: Duration.seconds(5),
+
   /** The largest change that is stored with the order. */
   patchBytesMax: 8 * 1024 * 1024,
   /** How much of the repository a model is shown. */
@@ -110,6 +127,12 @@ export const Limits = {
   runnerLease: Duration.seconds(15),
   /** How often a runner renews its lease and looks for work it was not told about. */
   runnerTick: Duration.seconds(1),
+  /** How often its lease is written anew: what a tick finds nothing to do for writes nothing in between. */
+  runnerRenew: Duration.seconds(3),
+  /** A tick is early for a clock or for another runner's lease, but no earlier than this after the last. */
+  runnerTickShortest: Duration.millis(20),
+  /** How long a worker that was told to stop lets the steps under way come to their ends before it hands them over. */
+  workerDrain: Duration.seconds(25),
   /** An execution that so many runners in a row could not bring to the end of a step is put before a person. */
   executionStallsMax: 3,
   /** Ends of steps that come at the same moment share a commit: at most so many, in so many commits at once. */
@@ -118,8 +141,15 @@ export const Limits = {
   /** How far a worker's clock may be from the database's before it is put right, and how often they are compared. */
   clockSkew: Duration.seconds(1),
   clockCompare: Duration.minutes(1),
-  /** How often somebody who waits for an execution that another process runs looks for its result. */
+  /** How often those who wait for executions that another process runs look for their results, and for how many at once. */
   executionPoll: Duration.millis(200),
+  pollsTogether: 1_000,
+  /** How long timelines and journals of what is over are kept, and how often a worker removes older ones. */
+  retention: Duration.days(30),
+  purgeEvery: Duration.hours(1),
+  /** So many rows of a kind in one commit, in so many commits at a time. */
+  purgeTogether: 1_000,
+  purgeCommits: 1_000,
   /** How many executions one worker runs at once. */
   runnerSlots: 8,
 
@@ -206,6 +236,24 @@ export const Limits = {
   stuckGrace: Duration.minutes(2),
   /** An order that is older than this, counted from when its deadline counts, is told of whatever it does. */
   stuckAge: Duration.hours(24),
+  /** How often the database is compared with git, the forge and the ledger, and one such pass in all. */
+  reconcile: Duration.minutes(10),
+  reconcilePass: Duration.minutes(9),
+  /** How many orders that hold something are compared in one pass, those that were compared the longest ago first. */
+  reconcileOrdersMax: 200,
+  /** How many things one pass deletes at most: when it would be more, the books are more likely wrong than the world. */
+  reconcileDeletionsMax: 50,
+  /** How long nobody may be at an order whose run has not ended before what it left on this machine is removed. */
+  reconcileLeftAfter: Duration.minutes(30),
+  /** How many projects are looked at, and orders repaired, at once. */
+  reconcileAtOnce: 4,
+  /** For how long whoever repairs an order keeps workers from beginning with it: longer than one of its removals takes. */
+  repairHold: Duration.minutes(8),
+  /** How many worktrees, instruction files, branches and quarantined commits of this machine are looked at. */
+  premisesMax: 10_000,
+  /** How long the commits of a removed branch are kept, and how many are let go of in one pass. */
+  quarantineKept: Duration.days(30),
+  quarantinePurgeMax: 500,
   /** How long an order waits for a dependency that says nothing of its own: this, doubling, up to the longest. */
   parkFirst: Duration.seconds(30),
   parkLongest: Duration.minutes(10),

@@ -319,7 +319,15 @@ const rows: Record<Reason["_tag"], Row> = {
     "high",
     false,
     "none",
-    "Install the editor, or unset MOOSE_EDITOR to use the built-in one."
+    "Install Aider (pipx install aider-chat==0.86.2) or name it with MOOSE_AIDER; unset MOOSE_EDITOR to use the built-in editor."
+  ),
+  EditorUnsupported: row(
+    "configuration",
+    "configuration",
+    "high",
+    false,
+    "none",
+    "Install the Aider that is wanted (pipx install aider-chat==0.86.2) and name it with MOOSE_AIDER; unset MOOSE_EDITOR to use the built-in editor."
   ),
   EditorCrashed: row(
     "ambiguous",
@@ -424,6 +432,14 @@ const rows: Record<Reason["_tag"], Row> = {
     false,
     "certain",
     "Look at the pull request that is there; it may be from an earlier try."
+  ),
+  PullRequestEnded: row(
+    "rejected",
+    "task",
+    "medium",
+    false,
+    "none",
+    "Merged: the work is done. Closed: reopen it and retry, or submit the work as a new order."
   ),
   PullRequestUnverified: row(
     "ambiguous",

@@ -56,6 +56,14 @@ export interface ReasonsByStep {
 
 export type TagOf<S extends StepName> = ReasonsByStep[S]["_tag"]
 
+/** What an order meets before its step has begun, because it could not be read: nothing can be tried for it. */
+export interface UnreadRow {
+  readonly decides: Decider
+}
+
+/** Reasons that are met nowhere else: a step that reads the order once more is `tracking`. */
+type Unread<S extends StepName> = "ProjectMissing" | (S extends "tracking" ? never : "WorkOrderMissing")
+
 const row = (decides: Decider, ...actions: ReadonlyArray<Action>): Row => ({ actions, decides })
 
 /** Somebody has to change something first. */
@@ -68,12 +76,14 @@ const wait = row("human", "wait")
 const repair = row("client_manager", "repair")
 const nextModel = row("human", "next_model")
 
+const unread: UnreadRow = { decides: "human" }
+
 /** What is done about the reasons that any step can meet. */
 const everyStep = {
   StoreUnavailable: againThenWait,
   StoreConflict: human,
-  WorkOrderMissing: human,
-  ProjectMissing: human,
+  WorkOrderMissing: unread,
+  ProjectMissing: unread,
   // Waited out where it was somebody else that did not answer.
   TimedOut: againThenWait,
   ResultRefused: human,
@@ -97,13 +107,14 @@ const remote = {
 const money = {
   // Until the reset; where that does not help, somebody is asked to raise the limit.
   BudgetExceeded: row("human", "wait", "ask"),
-  UnknownPrice: human,
   LedgerUnavailable: againThenWait,
   LedgerConflict: human
 } as const
 
 /** What is done about each reason of each step: one row each, and a missing one does not compile. */
-export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: Row } } = {
+export const recovery: {
+  readonly [S in StepName]: { readonly [T in TagOf<S>]: T extends Unread<S> ? UnreadRow : Row }
+} = {
   routing: {
     ...everyStep,
     ...money,
@@ -111,9 +122,11 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     BaseBranchMissing: human,
     PermissionDenied: human,
     EditorMissing: human,
+    EditorUnsupported: human,
     RateLimited: againThenWait,
     CircuitOpen: againThenWait,
     ForgeFailed: againThenWait,
+    UnknownPrice: human,
     ManagerUnreachable: again,
     ManagerRejected: director,
     NoEligibleModel: human,
@@ -151,17 +164,25 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     WorktreeFailed: again,
     BranchConflict: human,
     EditorMissing: human,
+    EditorUnsupported: human,
     EditorCrashed: again,
     EditorTimedOut: again,
     // The model is shown what was wrong with its change, once; an order that brings its own goes back to its author.
     EditorRejectedEdits: repair,
     ChecksFailed: repair,
     OutOfScopeEdit: repair,
-    // Of the model that should mend a change.
+    // Of the model that should mend a change, or that the editor asks.
     RateLimited: againThenWait,
     ProviderOverloaded: againThenWait,
     ProviderUnavailable: againThenWait,
     CircuitOpen: againThenWait,
+    QuotaExhausted: human,
+    ModelNotFound: human,
+    RequestRejected: human,
+    // It has proposed the change already, so another model would begin anew: that is for whoever ordered it.
+    ContextWindowExceeded: director,
+    OutputTruncated: director,
+    Refused: director,
     NoChanges: director,
     ChangeTooLarge: director,
     UnsafeEdit: director
@@ -180,18 +201,22 @@ export const recovery: { readonly [S in StepName]: { readonly [T in TagOf<S>]: R
     NothingToMerge: director,
     // Looked for already: one that is there and is not ours, or that does not show what was pushed.
     PullRequestExists: human,
+    PullRequestEnded: human,
     PullRequestUnverified: human,
     ForgeFailed: againThenWait
   },
   tracking: {
     ...everyStep,
     ...git,
+    WorkOrderMissing: human,
+    // Nobody else is asked here, so that there is nobody to wait for.
+    TimedOut: again,
     OutcomeUnknown: human
   }
 }
 
 /** What is done about a reason in a step. A reason that the step does not declare is a person's. */
 export const recoveryOf = (step: StepName, reason: Pick<AnyReason, "_tag">): Row => {
-  const rows: Readonly<Record<string, Row>> = recovery[step]
-  return rows[reason._tag] ?? human
+  const rows: Readonly<Record<string, UnreadRow | Row>> = recovery[step]
+  return { actions: [], ...(rows[reason._tag] ?? human) }
 }

@@ -1,10 +1,10 @@
 import type { Classifier, Rule } from "../../domain/failures/Classified.ts"
-import { Ended } from "./command/Ended.ts"
+import { Ended, seen } from "./command/Ended.ts"
 import { textRules } from "./command/TextRule.ts"
 import { changes, refusalsCutShort, shapes } from "./git/Changes.ts"
 import { type Tag, conditions } from "./git/Conditions.ts"
 import { http } from "./git/Http.ts"
-import { operationName, writes } from "./git/Operations.ts"
+import { fetchesMidway, operationName, overTheWire, writes } from "./git/Operations.ts"
 import { endings, machine, nesting } from "./git/Process.ts"
 import { pushRefusals, pushTookEffect } from "./git/Push.ts"
 import { addresses, asksToWait, connecting, hostWords, identity, onTheWay } from "./git/Remote.ts"
@@ -13,6 +13,18 @@ import { inEnglish, ownInEnglish } from "./git/Words.ts"
 
 const text = textRules(operationName, inEnglish)
 const own = textRules(operationName, ownInEnglish)
+/** Only of operations that may have talked to somebody, which is not the first thing all of them do. */
+const wired = (rules: ReadonlyArray<Rule<Ended, Tag>>): ReadonlyArray<Rule<Ended, Tag>> =>
+  rules.map(({ id, when }) => ({
+    id,
+    when: (input, raw) => {
+      const facts = { operation: operationName(raw), text: seen(input).text }
+      const conclusion = overTheWire(facts) ? when(input, raw) : undefined
+      return conclusion?.reach === "refused" && fetchesMidway(facts)
+        ? { ...conclusion, reach: "unknown" }
+        : conclusion
+    }
+  }))
 
 /**
  * First what the remote said it did, then how the process ended, what was refused
@@ -24,16 +36,11 @@ export const rules: ReadonlyArray<Rule<Ended, Tag>> = [
   ...text(nesting),
   ...pushRefusals,
   ...text(machine),
-  asksToWait,
-  ...text(hostWords),
-  ...http,
-  ...text(identity),
-  ...text(addresses),
+  ...wired([asksToWait, ...text(hostWords), ...http, ...text(identity), ...text(addresses)]),
   ...own(repository),
   ...own(changes),
   ...own(names),
-  ...text(connecting),
-  ...text(onTheWay),
+  ...wired([...text(connecting), ...text(onTheWay)]),
   refusalsCutShort,
   ...shapes
 ]

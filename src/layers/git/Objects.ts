@@ -127,6 +127,29 @@ export const make = Effect.fnUntraced(function* (git: GitCommand) {
     return line === undefined ? null : yield* shaFrom(operation, line.slice(0, -ref.length))
   })
 
+  const listRefs = Effect.fn("Git.listRefs")(function* ({ directory, prefix }: In<"listRefs">) {
+    yield* refuse("git for-each-ref", "The prefix", prefix, refProblem(`${prefix}x`))
+    // Up to the last slash, because git matches whole parts of a name only.
+    const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1)
+    const { operation, stdout } = yield* git.local({
+      args: ["for-each-ref", "--format=%(objectname) %(refname)", "--", folder],
+      directory
+    })
+    const lines = text(stdout)
+      .split("\n")
+      .map((line) => line.split(" "))
+      .filter(([, ref]) => ref?.startsWith(prefix))
+    return yield* Effect.forEach(lines, ([name = "", ref = ""]) =>
+      Effect.map(shaFrom(operation, name), (sha) => ({ ref, sha }))
+    )
+  })
+
+  const holds = Effect.fn("Git.holds")(function* ({ directory, sha }: In<"holds">) {
+    const args = ["cat-file", "--batch-check=%(objecttype)"]
+    const { stdout } = yield* git.local({ args, directory, stdin: `${sha}\n` })
+    return text(stdout).trim() === "commit"
+  })
+
   const writeRef = Effect.fn("Git.writeRef")(function* ({ directory, ref, sha }: In<"writeRef">) {
     yield* refuse("git update-ref", "The ref", ref, refProblem(ref))
     // Never through a symbolic ref: a worktree's HEAD is moved, not the branch it might name.
@@ -143,5 +166,5 @@ export const make = Effect.fnUntraced(function* (git: GitCommand) {
     return value === undefined || value === "" ? null : value
   })
 
-  return { listFiles, readFile, diff, readRef, writeRef, trailer }
+  return { listFiles, readFile, diff, readRef, listRefs, holds, writeRef, trailer }
 })

@@ -58,6 +58,21 @@ export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLo
     return found === undefined ? null : yield* shaFrom("git ls-remote", found[0] ?? "")
   })
 
+  const remoteBranches = Effect.fn("Git.remoteBranches")(function* ({
+    remoteUrl,
+    prefix
+  }: In<"remoteBranches">) {
+    yield* checked("git ls-remote", remoteUrl, `${prefix}x`)
+    const start = "refs/heads/"
+    const found = (yield* lsRemote(remoteUrl, "--refs", `${start}${prefix}*`)).flatMap(
+      ([name = "", ref = ""]) =>
+        ref.startsWith(`${start}${prefix}`) ? [{ branch: ref.slice(start.length), name }] : []
+    )
+    return yield* Effect.forEach(found, ({ branch, name }) =>
+      Effect.map(shaFrom("git ls-remote", name), (sha) => ({ branch, sha }))
+    )
+  })
+
   const fetch = Effect.fnUntraced(function* (input: In<"fetchBranch">, ref: string) {
     const { directory, remoteUrl, branch } = input
     const { url, env } = yield* checked("git fetch", remoteUrl, branch)
@@ -172,5 +187,5 @@ export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLo
     return path.resolve(text(top.exitCode === 0 ? top.stdout : found.stdout).replace(/\n$/, ""), url)
   })
 
-  return { defaultBranch, remoteHead, fetchBranch, push, remoteUrl }
+  return { defaultBranch, remoteHead, remoteBranches, fetchBranch, push, remoteUrl }
 })

@@ -97,6 +97,47 @@ export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLo
     return yield* Effect.fail(gitFailed(operation, `${entries[found + 1] ?? "a folder"} ${why}`))
   })
 
+  /** The same tree, parent, message and date make the same commit on every machine. */
+  const commitTree = Effect.fnUntraced(function* (input: {
+    readonly directory: string
+    readonly parent: string
+    readonly tree: string
+    readonly message: string
+    readonly committedAt: number
+  }) {
+    const { directory, parent, tree, message, committedAt } = input
+    const date = `@${committedAt} +0000`
+    const { operation, stdout } = yield* git.local({
+      args: ["commit-tree", "-p", parent, tree],
+      directory,
+      stdin: message.endsWith("\n") ? message : `${message}\n`,
+      env: {
+        GIT_AUTHOR_NAME: identity.name,
+        GIT_AUTHOR_EMAIL: identity.email,
+        GIT_AUTHOR_DATE: date,
+        GIT_COMMITTER_NAME: identity.name,
+        GIT_COMMITTER_EMAIL: identity.email,
+        GIT_COMMITTER_DATE: date
+      }
+    })
+    return yield* shaFrom(operation, text(stdout))
+  })
+
+  const commitPatch = Effect.fn("Git.commitPatch")(function* (input: In<"commitPatch">) {
+    const { directory, baseSha, patch } = input
+    const folder = yield* fs
+      .makeTempDirectoryScoped()
+      .pipe(Effect.mapError((error) => fileReason("git apply", directory, error)))
+    // An index of its own: neither the mirror's nor a worktree's is touched.
+    const env = { GIT_INDEX_FILE: path.join(folder, "index") }
+    yield* git.local({ args: ["read-tree", baseSha], directory, env })
+    const args = ["apply", "--cached", "--binary", "--whitespace=nowarn", "-"]
+    yield* git.local({ args, directory, env, stdin: patch })
+    const { operation, stdout } = yield* git.local({ args: ["write-tree"], directory, env })
+    const tree = yield* shaFrom(operation, text(stdout))
+    return yield* commitTree({ ...input, parent: baseSha, tree })
+  }, Effect.scoped)
+
   const commitAll = Effect.fn("Git.commitAll")(function* ({
     worktree,
     message,
@@ -120,24 +161,10 @@ export const make = Effect.fnUntraced(function* (git: GitCommand, alone: KeyedLo
     const [headTree = "", parent = ""] = text(parsed.stdout).split("\n")
     if (tree === headTree) return null
     yield* refuseEmbedded(directory, headTree, tree)
-    const date = `@${committedAt} +0000`
-    const committed = yield* git.local({
-      args: ["commit-tree", "-p", parent, tree],
-      directory,
-      stdin: message.endsWith("\n") ? message : `${message}\n`,
-      env: {
-        GIT_AUTHOR_NAME: identity.name,
-        GIT_AUTHOR_EMAIL: identity.email,
-        GIT_AUTHOR_DATE: date,
-        GIT_COMMITTER_NAME: identity.name,
-        GIT_COMMITTER_EMAIL: identity.email,
-        GIT_COMMITTER_DATE: date
-      }
-    })
-    const sha = yield* shaFrom(committed.operation, text(committed.stdout))
+    const sha = yield* commitTree({ directory, parent, tree, message, committedAt })
     yield* git.local({ args: ["update-ref", "--no-deref", "--", "HEAD", sha, parent], directory })
     return sha
   })
 
-  return { initBare, addWorktree, removeWorktree, commitAll }
+  return { initBare, addWorktree, removeWorktree, commitAll, commitPatch }
 })

@@ -1,19 +1,23 @@
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 import { Effect, Layer, Schema } from "effect"
+import { Limits } from "../../domain/policies/Limits.ts"
 import { Resources, ResourcesContract } from "../../services/Resources.ts"
 import { CurrentPendingFacts, StepJournal, StepJournalContract } from "../../services/StepJournal.ts"
 import { StoreCall, storeFunction } from "./StoreCall.ts"
+import * as Together from "./Together.ts"
 
 const commitFacts = storeFunction(
   "commit_facts",
   Schema.Struct({ ...StepJournalContract.commit.input.fields, key: Schema.String }),
   Schema.Null
 )
-const intend = storeFunction(
-  "intend_resources",
-  Schema.Struct({ ...ResourcesContract.intend.input.fields, host: Schema.String }),
-  Schema.Null
+const Intent = Schema.Struct({ ...ResourcesContract.intend.input.fields, host: Schema.String })
+const intend = storeFunction("intend_resources", Intent, Schema.Null)
+const intendTogether = storeFunction(
+  "intend_resources_together",
+  Schema.Array(Intent),
+  Schema.Array(Schema.Null)
 )
 const list = storeFunction("list_resources", ResourcesContract.list.input, ResourcesContract.list.output)
 
@@ -44,10 +48,16 @@ export const layerResources = Layer.effect(
   Resources,
   Effect.gen(function* () {
     const context = yield* Effect.context<StoreCall>()
+    const intended = yield* Together.make({
+      most: Limits.commitsTogether,
+      callsMax: Limits.commitsAtOnce,
+      alone: intend,
+      together: intendTogether,
+      isOneCallers: ({ _tag }) => _tag === "StoreConflict"
+    })
     return Resources.of({
-      intend: Effect.fn("Resources.intend")(
-        (input) => intend({ ...input, host: hostname() }).pipe(Effect.asVoid),
-        Effect.provide(context)
+      intend: Effect.fn("Resources.intend")((input) =>
+        Effect.asVoid(intended({ ...input, host: hostname() }))
       ),
       list: Effect.fn("Resources.list")((input) => list(input), Effect.provide(context))
     })

@@ -1,16 +1,19 @@
 import { randomUUID } from "node:crypto"
-import { Deferred, Duration, Effect, Exit, Layer, Option, Schedule, type Schema, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Layer, Option, type Schema, Scope } from "effect"
 import { cast } from "effect/Function"
 import { Workflow, WorkflowEngine } from "effect/workflow"
 import { Limits } from "../../domain/policies/Limits.ts"
 import * as Activities from "./engine/Activities.ts"
+import * as Commits from "./engine/Commits.ts"
 import * as DatabaseClock from "./engine/DatabaseClock.ts"
 import * as EngineStore from "./engine/EngineStore.ts"
 import * as Executions from "./engine/Executions.ts"
 import * as Registration from "./engine/Registration.ts"
 import * as Run from "./engine/Run.ts"
 import * as Runner from "./engine/Runner.ts"
+import * as Waiting from "./engine/Waiting.ts"
 import type { StoreCall } from "./StoreCall.ts"
+import * as Together from "./Together.ts"
 
 const { abandon } = Activities
 const { patiently } = Executions
@@ -21,13 +24,23 @@ const { patiently } = Executions
  */
 const pipelineCode: Runner.Code = { version: 1, replays: [] }
 
+/** What came of starting an execution: it runs here, it is done (null: without a result), or neither. */
+interface Begun {
+  readonly run: Run.Run | undefined
+  readonly done: Schema.Json | undefined
+}
+
 export interface Options {
   /** How many executions may run here at once. */
   readonly slots: number
   /** Claims only these executions; any that are free when missing. */
   readonly only?: ReadonlyArray<string>
+  /** After so long without a sign of life others take over what runs here; `Limits.runnerLease` when missing. */
+  readonly lease?: Duration.Duration
   /** Of the workflows that are registered; the pipeline's own when missing. */
   readonly code?: Runner.Code
+  /** How long steps that are under way may take to end when the layer is closed, before they are handed over; not at all when missing. */
+  readonly drain?: Duration.Duration
 }
 
 /**
@@ -47,10 +60,14 @@ export const layer = (options: Options) =>
       const runnerId = randomUUID()
       let wake: Effect.Effect<void> = Effect.void
 
+      let draining = false
+      const commit = yield* Commits.make
+      const waiting: Waiting.Waiting = yield* Waiting.make((execution) => executions.runs.has(execution))
       const executions = yield* Executions.make({
         runnerId,
         engine: () => engine,
-        ended: () => wake
+        commit,
+        ended: (execution, done) => (done ? Effect.andThen(waiting.done(execution), wake) : wake)
       })
       const { registrations, runs } = executions
 
@@ -58,6 +75,7 @@ export const layer = (options: Options) =>
         runnerId,
         slots: options.slots,
         only: options.only,
+        lease: options.lease ?? Limits.runnerLease,
         code: options.code ?? pipelineCode,
         running: () => [...runs.keys()],
         workflows: () => [...registrations.keys()],
@@ -67,7 +85,7 @@ export const layer = (options: Options) =>
         leaseEnded: executions.stop("fenced", () => true)
       })
       wake = runner.wake
-      const activities = yield* Activities.make
+      const activities = Activities.make(commit)
       const clock = yield* DatabaseClock.make
 
       /**
@@ -86,6 +104,26 @@ export const layer = (options: Options) =>
           })
         )
 
+      const begun = Effect.fnUntraced(function* (answer: EngineStore.Started): Effect.fn.Return<Begun> {
+        if (answer._tag === "Claimed")
+          return { run: yield* executions.adopt(answer.execution), done: undefined }
+        return { run: undefined, done: answer._tag === "Done" ? answer.result : undefined }
+      })
+
+      /** Starts what nobody has started yet; who comes at the same moment shares a commit. */
+      const start = yield* Together.make({
+        most: Limits.commitsTogether,
+        callsMax: 1,
+        together: (starts: ReadonlyArray<EngineStore.Start>) =>
+          runner.claiming((lease) =>
+            Effect.gen(function* () {
+              const answers = yield* EngineStore.start({ ...lease, starts })
+              return yield* Effect.forEach(answers, begun)
+            })
+          ),
+        isOneCallers: ({ _tag }) => _tag === "StoreConflict"
+      })
+
       const execute = Effect.fnUntraced(function* (
         workflow: Workflow.Any,
         request: Parameters<WorkflowEngine.Encoded["execute"]>[1]
@@ -98,22 +136,15 @@ export const layer = (options: Options) =>
         let run = runs.get(executionId)
         if (run === undefined) {
           const json = yield* orAbandon(registration.encodePayload(payload))
-          const start = runner.claiming((lease) =>
-            Effect.gen(function* () {
-              const answer = yield* EngineStore.start({
-                ...lease,
-                id: executionId,
-                workflow: workflow._tag,
-                payload: json,
-                parent: detached === true ? null : (parent?.executionId ?? null),
-                running: [...runs.keys()]
-              }).pipe(provideStore)
-              if (answer._tag === "Claimed") run = yield* executions.adopt(answer.execution)
-              return answer
-            })
-          )
-          const answer = yield* start.pipe(patiently, orAbandon)
-          if (answer._tag === "Done" && !discard) return yield* orAbandon(ended(registration, answer.result))
+          const started = yield* start({
+            id: executionId,
+            workflow: workflow._tag,
+            payload: json,
+            parent: detached === true ? null : (parent?.executionId ?? null)
+          }).pipe(patiently, orAbandon)
+          if (started.done !== undefined && !discard)
+            return yield* orAbandon(ended(registration, started.done))
+          run = started.run ?? runs.get(executionId)
         }
         if (discard) return undefined
         const result = run === undefined ? undefined : yield* Deferred.await(run.done)
@@ -133,8 +164,14 @@ export const layer = (options: Options) =>
           registrations.set(workflow._tag, registration)
           yield* Effect.addFinalizer(
             Effect.fnUntraced(function* (exit) {
+              const its = (run: Run.Run) => run.registration === registration
+              if (options.drain !== undefined) {
+                draining = true
+                yield* runner.drain
+                yield* executions.quiet(options.drain, its)
+              }
               if (registrations.get(workflow._tag) === registration) registrations.delete(workflow._tag)
-              yield* executions.stop("leaving", (run) => run.registration === registration)
+              yield* executions.stop("leaving", its)
               yield* Scope.close(scope, exit)
             })
           )
@@ -145,16 +182,7 @@ export const layer = (options: Options) =>
           // Whether a result is answered depends on `discard`, which a conditional type cannot follow in here.
           cast(execute(workflow, request)),
 
-        // A store that does not answer may hold a result for all we know: it is asked again.
-        awaitComplete: (_workflow, executionId) =>
-          EngineStore.poll({ execution: executionId }).pipe(
-            provideStore,
-            Effect.map(({ state }) => state === "done"),
-            Effect.catchTag("StoreUnavailable", () => Effect.succeed(false)),
-            orAbandon,
-            Effect.repeat({ schedule: Schedule.spaced(Limits.executionPoll), until: (done) => done }),
-            Effect.asVoid
-          ),
+        awaitComplete: (_workflow, executionId) => waiting.forDone(executionId),
 
         poll: (workflow, executionId) =>
           Effect.gen(function* () {
@@ -190,6 +218,9 @@ export const layer = (options: Options) =>
           if (known !== undefined) return known
           // A cancelled run replays only to compensate. Compensations run once `interrupted` is set.
           if (run.interrupted && !instance.interrupted) return new Workflow.Suspended({})
+          // No new step begins here any more; what one is in the middle of, and what is undone, goes on.
+          if (draining && instance === run.instance && !run.bodyEnded)
+            return yield* abandon(run, instance, "leaving")
           return yield* activities.run(run, activity, attempt)
         }),
 

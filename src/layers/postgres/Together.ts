@@ -6,7 +6,8 @@ interface Waiting<I, O, E> {
 }
 
 /**
- * Makes one call for everybody who waits. Who comes while nothing is under way is called for at once and alone;
+ * Makes one call for everybody who waits. Who comes while nothing is under way is called for at once and alone
+ * (by `together`, when there is no call for one);
  * who comes while `callsMax` calls are under way goes with the next one, together with at most `most` others.
  * `together` answers in the order it was asked. When it fails for what one of its group asked, each is called for
  * alone, so that nobody fails for somebody else. A caller that is interrupted while it waits is left out; one whose group is
@@ -15,7 +16,7 @@ interface Waiting<I, O, E> {
 export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
   readonly most: number
   readonly callsMax: number
-  readonly alone: (input: I) => Effect.Effect<O, E, R>
+  readonly alone?: (input: I) => Effect.Effect<O, E, R>
   readonly together: (inputs: ReadonlyArray<I>) => Effect.Effect<ReadonlyArray<O>, E, R>
   /** Can a group have failed because of what one of its callers asked? */
   readonly isOneCallers: (error: E) => boolean
@@ -25,8 +26,14 @@ export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
   let waiting: Array<Waiting<I, O, E>> = []
   let calls = 0
 
+  const oneOf = (answers: ReadonlyArray<O>) =>
+    Effect.fromOption(Arr.head(answers)).pipe(
+      Effect.catch(() => Effect.die(new Error("One was asked for, and none answered")))
+    )
+  const alone = options.alone ?? ((input: I) => Effect.flatMap(options.together([input]), oneOf))
+
   const callAlone = ({ input, answer }: Waiting<I, O, E>) =>
-    Effect.matchCauseEffect(options.alone(input), {
+    Effect.matchCauseEffect(alone(input), {
       onSuccess: (value) => Deferred.succeed(answer, value),
       onFailure: (cause) => Deferred.failCause(answer, cause)
     })

@@ -5,6 +5,7 @@ import type { WorkOrderId } from "../../domain/Ids.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { WorkOrders, WorkOrdersContract as Contract } from "../../services/WorkOrders.ts"
 import { StoreCall, storeFunction } from "./StoreCall.ts"
+import * as Together from "./Together.ts"
 
 const noOrder = ({ id }: { readonly id: WorkOrderId }) => new WorkOrderMissing({ id })
 
@@ -13,6 +14,11 @@ const submit = storeFunction(
   Contract.submit.input,
   Contract.submit.output,
   ({ project }) => new ProjectMissing({ id: project })
+)
+const submitTogether = storeFunction(
+  "submit_work_orders",
+  Schema.Array(Contract.submit.input),
+  Schema.Array(Contract.submit.output)
 )
 const get = storeFunction("get_work_order", Contract.get.input, Contract.get.output, noOrder)
 const list = storeFunction("list_work_orders", Contract.list.input, Contract.list.output)
@@ -66,8 +72,15 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const context = yield* Effect.context<StoreCall>()
     const provide = Effect.provide(context)
+    const submitted = yield* Together.make({
+      most: Limits.commitsTogether,
+      callsMax: Limits.commitsAtOnce,
+      alone: submit,
+      together: submitTogether,
+      isOneCallers: ({ _tag }) => _tag !== "StoreUnavailable"
+    })
     return WorkOrders.of({
-      submit: Effect.fn("WorkOrders.submit")(submit, provide),
+      submit: Effect.fn("WorkOrders.submit")(submitted),
       get: Effect.fn("WorkOrders.get")(get, provide),
       list: Effect.fn("WorkOrders.list")(list, provide),
       timeline: Effect.fn("WorkOrders.timeline")(timeline, provide),

@@ -2,6 +2,7 @@ import { Clock, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Option,
 import { cast } from "effect/Function"
 import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
 import * as Evidence from "../../domain/errors/Evidence.ts"
+import { ResultRefused } from "../../domain/errors/Reasons.ts"
 import type { Fact } from "../../domain/Fact.ts"
 import { type Run, type WorkOrderId, executionId } from "../../domain/Ids.ts"
 import { type StepName, stepNames } from "../../domain/Status.ts"
@@ -43,8 +44,9 @@ interface Execution {
 const pause = (claims: number) => Duration.seconds(2 ** Math.min(claims - 1, 6))
 
 const unstorable = (message: string): Result => {
-  const { excerpt } = Evidence.make({ operation: "storing a result", excerpt: message })
-  return new Workflow.Complete({ exit: Exit.die(new Error(`The result could not be stored: ${excerpt}`)) })
+  const excerpt = `The result could not be stored: ${message}`
+  const evidence = Evidence.make({ operation: "storing a result", excerpt })
+  return new Workflow.Complete({ exit: Exit.die(new ResultRefused({ evidence })) })
 }
 
 const stepOf = (activity: string): string => activity.split("/")[0] ?? activity

@@ -189,17 +189,17 @@ const escalations = (state: State) => {
         for (const row of due) row.nextNoticeAt = now + Duration.toMillis(Limits.noticeHold)
         return due.map((row) => cardOf(state, row, now))
       }),
-    noticeSent: ({ id, notices, receipt, ackMs }) =>
+    noticeSent: ({ id, notices, receipt, ackMs, undelivered = false }) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const row = state.escalations.find((it) => it.id === id)
         if (row === undefined || row.status !== "open" || row.notices !== notices) return
         const next = row.acknowledgedAt !== null || ackMs === null ? null : now + ackMs
-        Object.assign(row, {
-          notices: notices + 1,
-          receipt: { ...receipt, at: now },
-          ackDeadline: next,
-          nextNoticeAt: next
-        })
+        row.receipt = { ...receipt, at: now }
+        row.nextNoticeAt = next
+        // It is due again itself, and nobody has been asked to answer it.
+        if (undelivered) return
+        row.notices = notices + 1
+        row.ackDeadline = next
       })
   })
 }

@@ -17,6 +17,7 @@ import { Git } from "../../services/Git.ts"
 import { GitHub } from "../../services/GitHub.ts"
 import { Manager } from "../../services/Manager.ts"
 import { type ModelReply, Proposer } from "../../services/Proposer.ts"
+import { premises } from "./Premises.ts"
 import { Workspace, type WorkspaceContract } from "../../services/Workspace.ts"
 
 /** The tip of `main` in every repository here, and the one commit that is ever made. */
@@ -45,6 +46,7 @@ const models: ReadonlyArray<ModelChoice> = ["gpt-5-mini", "gpt-5"].flatMap((name
 
 export const route = new Route({ models, reason: "cheap first" })
 
+const content = "Math.floor(total)\n"
 const patch = "diff --git a/src/a.js b/src/a.js"
 const evidence = (operation: string, excerpt: string) => Evidence.make({ operation, excerpt })
 
@@ -61,6 +63,15 @@ export class Outside {
   /** What was said under pull requests. */
   readonly comments: Array<{ readonly number: number; readonly body: string }> = []
 }
+
+/** As git pushes: what is there already is there, whatever was expected. */
+const push = (outside: Outside, branch: string, sha: Sha, expected: Sha | null) =>
+  Effect.suspend(() => {
+    const found = outside.remote.get(branch) ?? null
+    if (found !== expected && found !== sha) return Effect.fail(new HeadMoved({ branch, expected, found }))
+    outside.remote.set(branch, sha)
+    return Effect.void
+  })
 
 type Attempt = Input<typeof WorkspaceContract, "locate">
 const keyOf = ({ workOrderId, run }: Pick<Attempt, "workOrderId" | "run">) => `${workOrderId}-${run}`
@@ -79,7 +90,7 @@ const workspace = (outside: Outside) =>
               baseSha: tip,
               paths: ["src/a.js", "src/b.js"],
               files: [
-                { path: "src/a.js", content: "Math.floor(total)\n" },
+                { path: "src/a.js", content },
                 { path: "src/b.js", content: "export {}\n" }
               ]
             })
@@ -124,13 +135,7 @@ const workspace = (outside: Outside) =>
         return Effect.succeed(new Change({ ...made, files: ["src/a.js"] }))
       }),
     remoteHead: ({ branch }) => Effect.sync(() => outside.remote.get(branch) ?? null),
-    push: ({ change: { branch, headSha: sha }, expected }) =>
-      Effect.suspend(() => {
-        const found = outside.remote.get(branch) ?? null
-        if (found !== expected) return Effect.fail(new HeadMoved({ branch, expected, found }))
-        outside.remote.set(branch, sha)
-        return Effect.void
-      }),
+    push: ({ change: { branch, headSha: sha }, expected }) => push(outside, branch, sha, expected),
     diff: () => Effect.succeed(patch),
     dropBranch: ({ branch, quarantine, ...attempt }) =>
       Effect.sync(() => {
@@ -220,7 +225,7 @@ const git = (outside: Outside) => {
   const missing = (operation: string, what: string) =>
     new GitFailed({ evidence: Evidence.make({ operation, exitCode: 128, excerpt: `fatal: ${what}` }) })
   return Layer.succeed(Git, {
-    version: () => Effect.succeed("git version 2.50.0"),
+    version: () => Effect.succeed("2.50.0"),
     initBare: ({ directory }) => Effect.sync(() => void of(directory)),
     remoteUrl: () => Effect.succeed("https://forge.invalid/o/r.git"),
     defaultBranch: () => Effect.succeed("main"),
@@ -232,15 +237,14 @@ const git = (outside: Outside) => {
         return Effect.succeed(tip)
       }),
     remoteHead: ({ branch }) => Effect.sync(() => outside.remote.get(branch) ?? null),
-    push: ({ branch, sha, expected }) =>
-      Effect.suspend(() => {
-        const found = outside.remote.get(branch) ?? null
-        if (found !== expected) return Effect.fail(new HeadMoved({ branch, expected, found }))
-        outside.remote.set(branch, sha)
-        return Effect.void
-      }),
+    remoteBranches: ({ prefix }) =>
+      Effect.sync(() =>
+        [...outside.remote].flatMap(([branch, sha]) => (branch.startsWith(prefix) ? [{ branch, sha }] : []))
+      ),
+    push: ({ branch, sha, expected }) => push(outside, branch, sha, expected),
     listFiles: () => Effect.succeed(["src/a.js", "src/b.js"]),
-    readFile: ({ path }) => Effect.succeed(path === "src/a.js" ? "Math.floor(total)\n" : null),
+    readFile: ({ path, bytesMax }) =>
+      Effect.succeed(path === "src/a.js" && content.length <= bytesMax ? content : null),
     addWorktree: ({ directory, worktree, sha }) =>
       Effect.suspend(() => {
         if (![...of(directory).values()].includes(sha)) {
@@ -252,10 +256,23 @@ const git = (outside: Outside) => {
     removeWorktree: ({ worktree }) => Effect.sync(() => void refs.delete(worktree)),
     commitAll: ({ worktree, message }) =>
       Effect.sync(() => {
+        // There is one commit, so that nothing differs once it is made.
+        if (of(worktree).get("HEAD") === headSha) return null
         of(worktree).set("HEAD", headSha)
         messages.set(headSha, message)
         return headSha
       }),
+    commitPatch: ({ message }) =>
+      Effect.sync(() => {
+        messages.set(headSha, message)
+        return headSha
+      }),
+    holds: ({ directory, sha }) =>
+      Effect.sync(() => messages.has(sha) || [...of(directory).values()].includes(sha)),
+    listRefs: ({ directory, prefix }) =>
+      Effect.sync(() =>
+        [...of(directory)].flatMap(([ref, sha]) => (ref.startsWith(prefix) ? [{ ref, sha }] : [])).toSorted()
+      ),
     diff: () => Effect.succeed({ files: ["src/a.js"], insertions: 1, deletions: 1, patch }),
     readRef: ({ directory, ref }) => Effect.sync(() => of(directory).get(ref) ?? null),
     writeRef: ({ directory, ref, sha }) =>
@@ -279,6 +296,7 @@ export const layer = (outside: Outside) =>
     Layer.succeed(Checks, { run: () => Effect.void }),
     Layer.succeed(CodeEditor, { ready: () => Effect.void, apply: () => Effect.succeed(["src/a.js"]) }),
     workspace(outside),
+    premises(outside),
     forge(outside),
     git(outside)
   )

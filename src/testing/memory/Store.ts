@@ -13,6 +13,7 @@ import { CurrentPendingFacts, StepJournal } from "../../services/StepJournal.ts"
 import { WorkOrders } from "../../services/WorkOrders.ts"
 import { startRun } from "./Escalating.ts"
 import { applyFacts, conflict } from "./Facts.ts"
+import { reconciliation } from "./Reconciling.ts"
 import type { OrderRow, State } from "./State.ts"
 import { groupsOf, stateOf, storyOf, viewOf } from "./Views.ts"
 
@@ -288,4 +289,11 @@ const incidents = (state: State) =>
 
 /** The store's services over tables in memory. Nothing fails here but what is asked wrongly; `Faults` does the rest. */
 export const layer = (state: State) =>
-  Layer.mergeAll(workOrders(state), projects(state), journal(state), resources(state), incidents(state))
+  Layer.mergeAll(
+    workOrders(state),
+    projects(state),
+    journal(state),
+    resources(state),
+    incidents(state),
+    reconciliation(state)
+  )

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { classify } from "../../../src/domain/failures/Classified.ts"
 import { classifier } from "../../../src/layers/classifiers/Anthropic.ts"
 import { anthropicCases } from "./held-out/Anthropic.ts"
+import { anthropicMoreCases } from "./held-out/ModelsMore.ts"
 import { suite } from "./HttpSuite.ts"
 
 export const disagreements = [
@@ -24,7 +25,7 @@ const limited = (headers: Record<string, string>) =>
 describe("Anthropic", () => {
   suite({
     classifier,
-    cases: anthropicCases,
+    cases: [...anthropicCases, ...anthropicMoreCases],
     disagreements,
     lookAlikes: [
       "anthropic.messages.credit_balance_400",

@@ -14,8 +14,13 @@ const of = (operation: string, input: unknown) =>
 describe("git", () => {
   suite({
     classifier,
-    // The third part was provoked with git 2.39.5, in five languages.
-    cases: [...gitCases, ...gitMoreCases, ...fixture("git-provoked.jsonl")],
+    // The last two parts were provoked with git 2.39.5, in seven languages, but for what hosts say.
+    cases: [
+      ...gitCases,
+      ...gitMoreCases,
+      ...fixture("git-provoked.jsonl"),
+      ...fixture("git-provoked-more.jsonl")
+    ],
     disagreements,
     lookAlikes: [
       "git.add.index_lock_permission",

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { classify } from "../../../src/domain/failures/Classified.ts"
 import { classifier } from "../../../src/layers/classifiers/GitHub.ts"
 import { gitHubCases } from "./held-out/GitHub.ts"
+import { gitHubMoreCases } from "./held-out/WebMore.ts"
 import { suite } from "./HttpSuite.ts"
 
 export const disagreements: ReadonlyArray<{ readonly id: string; readonly why: string }> = []
@@ -13,7 +14,7 @@ const of = (operation: string, input: unknown) =>
 describe("GitHub", () => {
   suite({
     classifier,
-    cases: gitHubCases,
+    cases: [...gitHubCases, ...gitHubMoreCases],
     disagreements,
     lookAlikes: [
       "github.graphql.saml_200",

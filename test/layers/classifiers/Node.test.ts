@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { classify } from "../../../src/domain/failures/Classified.ts"
 import { classifier } from "../../../src/layers/classifiers/Node.ts"
 import { nodeCases } from "./held-out/Node.ts"
+import { nodeMoreCases } from "./held-out/NodeMore.ts"
 import { suite } from "./HttpSuite.ts"
 import { assertSameWhenRewritten } from "./Rewritten.ts"
 
@@ -14,13 +15,13 @@ const of = (operation: string, input: unknown) =>
 describe("Node", () => {
   suite({
     classifier,
-    cases: nodeCases,
+    cases: [...nodeCases, ...nodeMoreCases],
     disagreements,
     lookAlikes: ["node.fetch.bad_port", "node.http.aggregate_econnrefused"]
   })
 
   it("says the same when hosts, ports, colours and line ends change", () => {
-    assertSameWhenRewritten(classifier, nodeCases)
+    assertSameWhenRewritten(classifier, [...nodeCases, ...nodeMoreCases])
   })
 
   it("reads the words where the code was lost on the way", () => {

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { classify } from "../../../src/domain/failures/Classified.ts"
 import { classifier } from "../../../src/layers/classifiers/OpenAi.ts"
 import { openAiCases } from "./held-out/OpenAi.ts"
+import { openAiMoreCases } from "./held-out/ModelsMore.ts"
 import { suite } from "./HttpSuite.ts"
 
 export const disagreements: ReadonlyArray<{ readonly id: string; readonly why: string }> = []
@@ -19,7 +20,7 @@ const said = (message: string, headers: Record<string, string> = {}) =>
 describe("OpenAI", () => {
   suite({
     classifier,
-    cases: openAiCases,
+    cases: [...openAiCases, ...openAiMoreCases],
     disagreements,
     lookAlikes: ["openai.chat.content_filter_azure_400", "openai.chat.insufficient_quota_429"]
   })

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { classify } from "../../../src/domain/failures/Classified.ts"
 import { classifier } from "../../../src/layers/classifiers/PostgRest.ts"
 import { postgrestCases } from "./held-out/PostgRest.ts"
+import { postgrestMoreCases } from "./held-out/WebMore.ts"
 import { suite } from "./HttpSuite.ts"
 
 export const disagreements: ReadonlyArray<{ readonly id: string; readonly why: string }> = []
@@ -13,7 +14,7 @@ const of = (operation: string, input: unknown) =>
 describe("PostgREST", () => {
   suite({
     classifier,
-    cases: postgrestCases,
+    cases: [...postgrestCases, ...postgrestMoreCases],
     disagreements,
     lookAlikes: [
       "postgrest.auth.jwt_issued_at_future",

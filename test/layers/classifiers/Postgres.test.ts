@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { classify } from "../../../src/domain/failures/Classified.ts"
 import { classifier } from "../../../src/layers/classifiers/Postgres.ts"
 import { postgresCases } from "./held-out/Postgres.ts"
+import { postgresMoreCases } from "./held-out/PostgresMore.ts"
 import { suite } from "./HttpSuite.ts"
 import { assertSameWhenRewritten } from "./Rewritten.ts"
 
@@ -19,7 +20,7 @@ const lost = { message: "Connection terminated unexpectedly" }
 describe("Postgres", () => {
   suite({
     classifier,
-    cases: postgresCases,
+    cases: [...postgresCases, ...postgresMoreCases],
     disagreements,
     lookAlikes: [
       "postgres.insert.unique_violation",
@@ -32,7 +33,7 @@ describe("Postgres", () => {
   })
 
   it("says the same when names, hosts, colours and line ends change", () => {
-    assertSameWhenRewritten(classifier, postgresCases)
+    assertSameWhenRewritten(classifier, [...postgresCases, ...postgresMoreCases])
   })
 
   it("knows every class of SQLSTATE by its code alone", () => {

@@ -48,6 +48,24 @@ const branch = "moose/wo-1"
 
 describe("GitCli with a remote", () => {
   layer(TestLayer, { excludeTestServices: true })((it) => {
+    it.effect("lists the remote's branches by the beginning of their names", () =>
+      Effect.gen(function* () {
+        const { origin, base } = yield* GitSandbox.make
+        const git = yield* Git
+        for (const name of ["moose/wo-1", "moose/wo-2/deep", "moose/other", "x/moose/wo-3"]) {
+          byHand(origin, "update-ref", `refs/heads/${name}`, base)
+        }
+        byHand(origin, "update-ref", "refs/moose/wo-4", base)
+        assert.deepStrictEqual(yield* git.remoteBranches({ remoteUrl: origin, prefix: "moose/wo-" }), [
+          { branch: "moose/wo-1", sha: base },
+          { branch: "moose/wo-2/deep", sha: base }
+        ])
+        assert.deepStrictEqual(yield* git.remoteBranches({ remoteUrl: origin, prefix: "none/" }), [])
+        const missing = yield* Effect.flip(git.remoteBranches({ remoteUrl: `${origin}x`, prefix: "moose/" }))
+        assert.strictEqual(missing._tag, "RepositoryMissing")
+      })
+    )
+
     it.effect("asks for branches by their exact name", () =>
       Effect.gen(function* () {
         const { origin, base, checkout, at } = yield* GitSandbox.make

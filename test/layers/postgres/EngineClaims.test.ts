@@ -1,6 +1,6 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Option, Schema } from "effect"
+import { Cause, DateTime, Deferred, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
 import { Project } from "../../../src/domain/Project.ts"
 import { Projects } from "../../../src/services/Projects.ts"
@@ -56,6 +56,29 @@ describe("PostgresEngine claims", () => {
           seen.began,
           [3, 1, 4, 0, 2].map((index) => ids[index])
         )
+      })
+    )
+  )
+
+  it.live("nothing before it is to begin", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const project = yield* Harness.aProject()
+        const now = yield* DateTime.now
+        const late = yield* Harness.anOrder(project, {
+          priority: 9,
+          startAt: DateTime.add(now, { hours: 1 })
+        })
+        const early = yield* Harness.anOrder(project, { startAt: DateTime.subtract(now, { hours: 1 }) })
+        const ids = ({ claims }: Effect.Success<ReturnType<typeof Harness.tickAs>>) =>
+          claims.map(({ id }) => id)
+        assert.deepStrictEqual(ids(yield* Harness.tickAs("a", ["moose/Pipeline"])), [early.execution])
+        const orders = yield* WorkOrders
+        const { order } = yield* orders.get({ id: late.order.id })
+        assert.deepStrictEqual(order.startAt, late.order.startAt)
+        const sql = yield* PgClient.PgClient
+        yield* sql`update moose.executions set available_at = moose.now() where id = ${late.execution}`
+        assert.deepStrictEqual(ids(yield* Harness.tickAs("b", ["moose/Pipeline"])), [late.execution])
       })
     )
   )

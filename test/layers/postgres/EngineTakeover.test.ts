@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Redacted } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Redacted } from "effect"
 import { Activity } from "effect/workflow"
 import { TestDatabase } from "../../support/TestDatabase.ts"
 import * as Harness from "./engine/Harness.ts"
@@ -64,6 +64,53 @@ describe("PostgresEngine takes over", () => {
       )
   )
 
+  it.live("what a runner hands over that drains: its step comes to an end, and no other begins", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const sql = yield* PgClient.PgClient
+        const log = journal()
+        const b = yield* stop(log, "b")
+        const a = yield* open({ drain: Duration.minutes(5) })
+        yield* a.register(W, () => Effect.andThen(b.activity, log.step("c")))
+        yield* Harness.begin(a, W, "1")
+        yield* b.begun
+        const closing = yield* Effect.forkChild(a.close, { startImmediately: true })
+        yield* sql`insert into moose.executions (id, workflow, payload) values ('2', 'W', '{"id":"2"}')`
+        // It looks for work all the while, and keeps its lease.
+        yield* Harness.endLeases
+        yield* Harness.eventually(
+          sql`select 1 from moose.runners where lease_until > moose.now()`,
+          (rows) => rows.length > 0
+        )
+        assert.isUndefined(closing.pollUnsafe())
+        yield* b.goOn
+        yield* Fiber.join(closing)
+        assert.deepStrictEqual(log.lines, ["b", "left b"])
+        assert.deepStrictEqual(yield* sql`select execution, name from moose.activity_results`, [
+          { execution: "1", name: "b" }
+        ])
+        assert.deepInclude(yield* row("1"), { state: "ready", owner: null, pause: 0 })
+        assert.deepInclude(yield* row("2"), { state: "ready", owner: null })
+      })
+    )
+  )
+
+  it.live("what a runner hands over whose step does not end within the time it has to drain", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const log = journal()
+        const b = yield* stop(log, "b")
+        const a = yield* open({ drain: Duration.millis(100) })
+        yield* a.register(W, () => b.activity)
+        yield* Harness.begin(a, W, "1")
+        yield* b.begun
+        yield* a.close
+        assert.deepStrictEqual(log.lines, ["b", "left b"])
+        assert.deepInclude(yield* row("1"), { state: "ready", owner: null, pause: 0 })
+      })
+    )
+  )
+
   it.live("what belongs to a runner whose lease has run out, which can then do no more harm", () =>
     inDatabase(
       Effect.gen(function* () {
@@ -97,6 +144,29 @@ describe("PostgresEngine takes over", () => {
         assert.deepStrictEqual(log.lines, ["a", "b", "left b"])
         assert.deepStrictEqual(other.lines, ["b", "left b", "c"])
         assert.deepStrictEqual(yield* committed, [{ name: "a" }, { name: "b" }, { name: "c" }])
+      })
+    )
+  )
+
+  it.live("what belongs to a runner that has fallen silent, as soon as the lease that it chose is over", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const log = journal()
+        let silent = false
+        const store = yield* Harness.faulty((name) => (silent && name === "runner_tick" ? "fail" : "work"))
+        const first = yield* stop(log, "b")
+        const a = yield* open({ lease: Duration.seconds(1) }, store)
+        yield* a.register(W, () => first.activity)
+        yield* Harness.begin(a, W, "1")
+        yield* first.begun
+        silent = true
+        const second = yield* stop(journal(), "b")
+        const b = yield* open()
+        yield* b.register(W, () => second.activity)
+        yield* second.begun
+        assert.deepInclude(yield* row("1"), { state: "running", fence: 2n })
+        yield* second.goOn
+        assert.deepStrictEqual(yield* Harness.finish(b, W, "1"), Exit.void)
       })
     )
   )

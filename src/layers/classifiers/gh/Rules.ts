@@ -57,7 +57,8 @@ const endings: ReadonlyArray<Rule<Ended, Tag>> = [
     if (/no (?:required )?checks reported/m.test(text)) return { tag: "ChecksMissing", reach: "refused" }
     return operation.startsWith("pr checks") &&
       exitCode === 1 &&
-      stdout.some((line) => /\t(?:fail|failure|cancel|error)\t|^X\s/.test(line))
+      (/^Some checks were (?:not successful|cancelled)/m.test(text) ||
+        stdout.some((line) => /\t(?:fail|failure|cancel|error)\t|^X\s/.test(line)))
       ? { tag: "ChecksFailed", reach: "refused" }
       : undefined
   })

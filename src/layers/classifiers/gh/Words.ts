@@ -6,6 +6,7 @@ export const words: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "github.rate",
     says: /rate limit|submitted too quickly|abuse detection|Too Many Requests|\bHTTP 429\b/im,
+    unless: /(?:GraphQL|HTTP 422): .{0,60}\bis (?:invalid|too (?:long|short))/m,
     is: "RateLimited"
   },
   {
@@ -25,6 +26,7 @@ export const words: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "github.head",
+    unless: /(?:GraphQL|HTTP 422): .{0,60}\bis (?:invalid|too (?:long|short))/m,
     says: /No commits between|could not find any commits between|sha can't be blank|(?:Head|Base) ref must be a branch/im,
     // A pushed branch that GitHub does not see yet has no commit of its own, for a few seconds.
     is: ({ text }) =>

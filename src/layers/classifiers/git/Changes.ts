@@ -6,6 +6,7 @@ import { isFetch, isPush, mergesFiles, operationName, switchesFiles } from "./Op
 import { inEnglish } from "./Words.ts"
 
 const isCommit = (operation: string): boolean => operation === "commit"
+const switchesOrMakes = (operation: string): boolean => ["checkout", "switch", "worktree"].includes(operation)
 const isApply = (operation: string): boolean => operation === "apply" || operation === "am"
 
 const noIdentity =
@@ -32,7 +33,7 @@ export const changes: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "merge.open",
-    says: /You have not concluded your|already a rebase-(?:merge|apply) directory|rebase directory .* still exists|is already in progress|'git am' is in progress|cannot switch branch (?:while|in the middle)|You are in the middle of|in the middle of another rebase/im,
+    says: /You have not concluded your|cannot do a partial commit during|already a rebase-(?:merge|apply) directory|rebase directory .* still exists|is already in progress|'git am' is in progress|cannot switch branch (?:while|in the middle)|You are in the middle of|in the middle of another rebase/im,
     is: "OperationInProgress"
   },
   {
@@ -69,7 +70,18 @@ export const changes: ReadonlyArray<TextRule<Tag>> = [
     // The session stays open, waiting to be continued or skipped.
     reach: "unknown"
   },
-  { id: "add.ignored", says: /paths are ignored by one of your/m, is: "PathIgnored" },
+  {
+    id: "add.ignored",
+    says: /paths are ignored by one of your|outside of your sparse-checkout|does not have a commit checked out|is in submodule '|is beyond a symbolic link|would be replaced by (?:CRLF|LF) in/m,
+    is: "PathIgnored"
+  },
+  {
+    id: "rebase.stopped",
+    on: mergesFiles,
+    says: /^warning: execution failed: |^Not committing merge; use 'git commit'/m,
+    is: "HookFailed",
+    reach: "unknown"
+  },
   {
     id: "merge.dirty",
     says: /would be (?:overwritten|removed) by|You have unstaged changes|contains? uncommitted changes|[Pp]lease,? commit (?:your changes|or stash)|contains modified or untracked files|not uptodate\. Cannot merge|has (?:changes staged in the index|local modifications)|would lose untracked files|staged content different/m,
@@ -105,8 +117,29 @@ export const refusalsCutShort: Rule<Ended, Tag> = {
   }
 }
 
+/** Questions that git answers with an exit code and no word: what was asked for is not there. */
+const silentNo: ReadonlyMap<string, number> = new Map([
+  ["ls-remote", 2],
+  ["rev-parse", 1],
+  ["show-ref", 1],
+  ["merge-base", 1],
+  ["config", 1],
+  ["symbolic-ref", 1],
+  ["grep", 1],
+  ["check-ignore", 1]
+])
+
 /** What only the shape of the output tells, in any language: where it was printed, and with which exit code. */
 export const shapes: ReadonlyArray<Rule<Ended, Tag>> = [
+  {
+    id: "shape.silent-no",
+    when: (input, operation) => {
+      const { exitCode, lines } = seen(input)
+      return lines.length === 0 && exitCode !== null && silentNo.get(operationName(operation)) === exitCode
+        ? { tag: "RefMissing", reach: "refused" }
+        : undefined
+    }
+  },
   {
     id: "shape.conflict",
     when: (input, operation) => {
@@ -143,6 +176,20 @@ export const shapes: ReadonlyArray<Rule<Ended, Tag>> = [
       return isCommit(operationName(operation)) &&
         (nothing.test(inEnglish(what)) || (exitCode === 1 && stderr.length === 0 && stdout.length > 0))
         ? { tag: "NothingToCommit", reach: "refused" }
+        : undefined
+    }
+  },
+  {
+    id: "shape.hook-afterwards",
+    // git said that it had done it, complained of nothing, and ended badly: the hook after it did.
+    when: (input, operation) => {
+      const { exitCode, own } = seen(input)
+      return exitCode !== null &&
+        exitCode !== 0 &&
+        switchesOrMakes(operationName(operation)) &&
+        /^(?:Switched to |Reset branch '|HEAD is now at )/m.test(own) &&
+        !/^(?:fatal|error): /m.test(own)
+        ? { tag: "HookFailed", reach: "happened" }
         : undefined
     }
   },

@@ -134,7 +134,9 @@ export const conditions = {
   ),
   HookFailed: refusal("A hook in the clone refused: give its output to whoever made the change."),
   DirtyTree: refusal("There are changes that would be lost: commit or discard them first."),
-  PathIgnored: refusal("The file is one that git is told to ignore: change the task, or the ignore rules."),
+  PathIgnored: refusal(
+    "git does not take that path (ignored, in a submodule, behind a link): change the task, or the rule."
+  ),
   MergeConflict: refusal("The changes conflict: abort, and do the work again on the new base."),
   PatchFailed: refusal("The patch does not fit: ask for it again, against what is there now."),
   NotMerged: refusal("The branch has commits that are nowhere else: keep them before it is deleted."),

@@ -9,7 +9,9 @@ import { inTransfer, operationName } from "./Operations.ts"
  * question, before anything is sent; a number of curl's stands only where the transfer itself failed.
  */
 
-const status = /(?:requested URL returned error: |\bHTTP (?=\d{3} curl)|result=22, HTTP code = )(\d{3})\b/
+/** In git's own sentence, and not wherever a test or a hook prints the same words. */
+const status =
+  /(?:['"»”’] ?[:：] ?The requested URL returned error: |\bcurl 22 The requested URL returned error: |^The requested URL returned error: |\bHTTP (?=\d{3} curl)|result=22, HTTP code = )(\d{3})\b/m
 const curl = /\bcurl (\d{1,2})\b/
 const transferring = /\bcurl \d|\bRPC\b/
 const tooOften =
@@ -54,7 +56,8 @@ const address = numbers(1, 2, 3, 4, 47)
 const proxy = numbers(5, 97)
 const cut = numbers(8, 16, 18, 52, 55, 56, 61, 92, 94, 95, 96)
 
-const brokenHandshake =
+/** Words of a handshake that was cut off, not turned down. */
+export const brokenHandshake =
   /SYSCALL|reset|closed|terminated|timed? ?out|unexpected eof|pull function|decoding the received|connection failed/i
 
 const ofCurl = (code: number, facts: Facts): Conclusion<Tag> | undefined => {

@@ -60,6 +60,44 @@ export const switchesFiles = named(
   "restore"
 )
 
+const atHome = named(
+  "add",
+  "am",
+  "apply",
+  "branch",
+  "check-ignore",
+  "cherry-pick",
+  "commit",
+  "commit-tree",
+  "config",
+  "hash-object",
+  "init",
+  "merge",
+  "mktree",
+  "mv",
+  "rebase",
+  "rev-parse",
+  "revert",
+  "rm",
+  "stash",
+  "status",
+  "tag",
+  "update-index",
+  "update-ref",
+  "write-tree"
+)
+const fetchedOnTheWay = /promisor|\bLFS\b|smudge filter/im
+/**
+ * May the words of a network be git's own? An operation that talks to nobody prints them only when a hook or a
+ * check does, whose trouble is not git's; unless it fetches what a partial clone or LFS left out.
+ */
+export const overTheWire = ({ operation, text }: Pick<Facts, "operation" | "text">): boolean =>
+  !atHome(operation) || fetchedOnTheWay.test(text)
+
+/** Does it fetch what is missing while it changes files, some of which are then changed already? */
+export const fetchesMidway = ({ operation, text }: Pick<Facts, "operation" | "text">): boolean =>
+  (switchesFiles(operation) && operation !== "pull") || /smudge|Clone succeeded/i.test(text)
+
 const reads = named(
   "fetch",
   "fetch-pack",
@@ -118,6 +156,8 @@ const cutOff = /hung up|unexpected disconnect|\bRPC\b|Broken pipe|Connection (?:
 /** An operation of several stages that was stopped at one of them. */
 export const atSomeStage = ({ operation, text }: Facts): Reach => {
   if (isFetch(operation) || writesAtOnce(operation)) return "refused"
+  // A clone that fails takes away what it made, unless only its checkout did.
+  if (operation === "clone" && !text.includes("Clone succeeded")) return "refused"
   return isPush(operation) && !cutOff.test(text) ? "refused" : "unknown"
 }
 

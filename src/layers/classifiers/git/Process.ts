@@ -40,9 +40,10 @@ export const endings: ReadonlyArray<Rule<Ended, Tag>> = [
 
 /** A name that cannot be, here or on the remote; there it stands beside a refusal that says less. */
 export const nesting: ReadonlyArray<TextRule<Tag>> = [
+  { id: "hook.before-rebase", says: /hook refused to rebase/m, is: "HookFailed" },
   {
     id: "ref.nested",
-    says: /'.*' exists; cannot create '.*'|cannot process '.*' and '.*' at the same time|there is a non-empty directory '.*' blocking reference|refname conflict|reference conflict due to case/m,
+    says: /' exists; cannot create '|cannot process '[^'\n]*' and '[^'\n]*' at the same time|there is a non-empty directory '[^'\n]*' blocking reference|refname conflict|reference conflict due to case/m,
     is: "RefNameConflict"
   }
 ]
@@ -77,7 +78,8 @@ export const machine: ReadonlyArray<TextRule<Tag>> = [
       `\\.lock['»”"’]?.*(?:File exists)|could not lock config file .*(?:File exists)|Another git process seems to be running|^fatal: gc is already running`,
       "im"
     ),
-    is: "LockHeld",
+    // git ends with 128 at a lock of its own. A commit that ends with 1 was stopped by a hook, whatever that ran into.
+    is: ({ operation, exitCode }) => (operation === "commit" && exitCode === 1 ? "HookFailed" : "LockHeld"),
     reach: atTheLock
   },
   {
@@ -108,6 +110,18 @@ export const machine: ReadonlyArray<TextRule<Tag>> = [
     is: "FileSystemDenied",
     reach: (facts) =>
       /\.lock['»”"’]?|insufficient permission for adding/m.test(facts.text) ? "refused" : atSomeStage(facts)
+  },
+  {
+    id: "tool.missing",
+    // A program that git was told to run: ssh, an editor, a filter, a hook's interpreter, a part of git itself.
+    says: /^(?:fatal|error): cannot (?:run|exec|spawn) .*: (?:No such file|Exec format|Permission denied|not found)|external filter '.*' failed 12[67]|git: '(?:lfs|annex|remote-\S+|credential-\S+)' is not a git command|unable to find remote helper|unable to start editor|problem with the editor|Terminal is dumb/m,
+    unless: /\bgpg\b|ssh-keygen|failed to sign/i,
+    is: "ToolMissing",
+    reach: atSomeStage,
+    but: ({ text }) =>
+      /editor|Terminal is dumb/i.test(text)
+        ? { hint: "git asked for an editor: give it the message, or an editor that ends by itself." }
+        : undefined
   },
   {
     id: "memory.exhausted",

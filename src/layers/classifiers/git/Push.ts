@@ -5,6 +5,8 @@ import { isPush, operationName } from "./Operations.ts"
 import { type PushLines, pushLines } from "./PushLines.ts"
 import * as Words from "./Words.ts"
 
+const { inEnglish } = Words
+
 type Concluded = Conclusion<Tag> | undefined
 
 const onPush = (id: string, conclude: (lines: PushLines) => Concluded): Rule<Ended, Tag> => ({
@@ -35,6 +37,10 @@ const tookEffect: ReadonlyArray<Rule<Ended, Tag>> = [
   })
 ]
 
+/** A hook speaks of itself at the beginning of a line; further on it may quote the log of what it checked. */
+const hookBroke =
+  /^\s*(?:[\w.-]+(?: [\w-]+)?: ){0,3}(?:Internal (?:Server Error|API)(?! error \(4)|(?:HTTP )?50[0234]\b.*(?:error|gateway|unavailable)|.{0,20}API unreachable|Gateway Time-?out|Failed to (?:contact|connect)|.{0,40}connection refused)/im
+
 /** The remote broke while it worked on the branches. */
 const broke: ReadonlyArray<Rule<Ended, Tag>> = [
   onPush("push.remote-failure", ({ refused: no }) =>
@@ -44,7 +50,7 @@ const broke: ReadonlyArray<Rule<Ended, Tag>> = [
   ),
   onPush("push.remote-broke", ({ refused: no }) =>
     no.some((line) =>
-      /\((?:.*internal (?:server )?error|.*time(?:d )?[- ]?out|.*temporarily|.*unavailable|.*try again|.*fail to run proc-receive|.*unable to migrate objects)/i.test(
+      /\((?:(?:failure|failed|(?:unknown |fatal )?error)\)|.*internal (?:server )?error|.*time(?:d )?[- ]?out|.*temporarily|.*unavailable|.*try again|.*fail to run proc-receive|.*unable to migrate objects)/i.test(
         line
       )
     )
@@ -53,11 +59,7 @@ const broke: ReadonlyArray<Rule<Ended, Tag>> = [
       : undefined
   ),
   onPush("push.hook-broke", ({ refused: no, text }) =>
-    no.length > 0 &&
-    no.every((line) => /hook declined/.test(line)) &&
-    /Internal (?:Server Error|API)(?! error \(4)|\b50[0234]\b.*(?:error|gateway|unavailable)|API unreachable|Gateway Time-?out|Failed to (?:contact|connect)|connection refused/i.test(
-      text
-    )
+    no.length > 0 && no.every((line) => /hook declined/.test(line)) && hookBroke.test(text)
       ? // A hook that cannot reach its own server refuses everything, and says so before anything is stored.
         { tag: "RemoteServerError", reach: "refused" }
       : undefined
@@ -68,8 +70,29 @@ const emailHidden = /email privacy|\bGH007\b/
 const workflowRight = /create or update workflow/
 const shallow = /shallow update not allowed/
 
+/** Signs that a push got further than the hooks of the clone. */
+const spokeToRemote =
+  /hung up|unexpected disconnect|up-to-date|^To \S|^error: RPC|^Writing objects|^Total \d+ \(delta/m
+/** What git itself says of a branch before it sends anything, and what LFS does, which comes as a hook. */
+const saysMore =
+  /\b(?:src|dst) refspec\b|^error: (?:unable to (?:delete|push)|atomic push|cannot |the destination)|\bLFS\b|^batch response:|^\[[0-9a-f]{64}\]/im
+
 /** What the host's rules say no to. The first that fits decides; the ones that pass by themselves come last. */
 const rules: ReadonlyArray<Rule<Ended, Tag>> = [
+  // git ends with 1, and says only that it failed, when a hook of the clone stopped it: all else is the hook's,
+  // whatever it sounds like.
+  onPush("push.own-hook", ({ refused: no, seen: what }) => {
+    const text = inEnglish(what)
+    return (what.exitCode === 1 || what.exitCode === null) &&
+      no.length === 0 &&
+      !what.remoteSpoke &&
+      /^error: failed to push some refs to/m.test(text) &&
+      what.lines.length > 1 &&
+      !spokeToRemote.test(text) &&
+      !saysMore.test(text)
+      ? { tag: "HookFailed", reach: "refused" }
+      : undefined
+  }),
   refused(
     "push.secret",
     "SecretBlocked",
@@ -82,6 +105,12 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
     if (no.some((line) => shallow.test(line))) return { tag: "ShallowClone", reach: "refused" }
     return emailHidden.test(text) ? { tag: "EmailPrivacyBlocked", reach: "refused" } : undefined
   }),
+  refused(
+    "push.quota",
+    "QuotaExhausted",
+    /quota/i,
+    /(?:repository|project|workspace|account|storage)\b.{0,60}(?:exceed(?:s|ed)|over|reached)\b.{0,40}(?:size limit|quota|storage|limit of)|repository size (?:limit )?exceed/i
+  ),
   refused(
     "push.too-large",
     "TooLarge",
@@ -99,7 +128,7 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
     "push.incomplete",
     "RepositoryCorrupt",
     /missing necessary objects|bad pack|broken symref/,
-    /did not receive expected object|unresolved deltas|pack has bad object|fsck error|inflate returned|is corrupt|object .* missing/
+    /did not receive expected object|unresolved deltas|pack has bad object|fsck error|inflate returned|is corrupt|object .* missing|fatal: unable to read [0-9a-f]{40}/
   ),
   refused(
     "push.moved",
@@ -127,6 +156,7 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
       ? { tag: "NetworkReset", reach: "refused" }
       : undefined
   ),
+  refused("push.no-commit", "InvalidRequest", never, /trying to write (?:non-commit|nonexistent) object/),
   refused("push.unpack", "RemoteUnpackFailed", /\((?:unpacker error|n\/a \(unpacker error\))/),
   refused(
     "push.update-failed",
@@ -136,6 +166,10 @@ const rules: ReadonlyArray<Rule<Ended, Tag>> = [
   refused("push.protected", "BranchProtected", /protected branch/i, /\bGH006\b|protected branch/i),
   onPush("push.refused", ({ refused: no }) =>
     no.length > 0 ? { tag: "PushRefused", reach: "refused" } : undefined
+  ),
+  // A hook that stops the transaction stops all of it; git then only sees the remote hang up.
+  onPush("push.hook-aborted", ({ text }) =>
+    /ref updates aborted by hook/.test(text) ? { tag: "PushRefused", reach: "refused" } : undefined
   ),
   // Said before anything is sent, although git then adds that the remote hung up.
   onPush("push.atomic", ({ text }) =>

@@ -2,6 +2,7 @@ import type { Rule } from "../../../domain/failures/Classified.ts"
 import { type Ended, seen } from "../command/Ended.ts"
 import type { Facts, TextRule } from "../command/TextRule.ts"
 import type { Tag } from "./Conditions.ts"
+import { brokenHandshake } from "./Http.ts"
 import { inTransfer, isFetch } from "./Operations.ts"
 
 /** Only the first question to the remote failed, with nothing sent yet. */
@@ -39,7 +40,7 @@ export const hostWords: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "host.quota",
-    says: /over its data quota|exceeded (?:its|your|the) (?:\w+ )?(?:LFS|storage|data|bandwidth|repository size)|(?:repository|workspace|account) .*(?:over|exceed\w*) .*(?:size|storage|quota)|purchase more/im,
+    says: /over its data quota|exceeded (?:its|your|the) (?:\w+ )?(?:LFS|storage|data|bandwidth|repository size)|(?:repository|workspace|account) .{0,80}(?:over|exceed\w*) .{0,80}(?:size|storage|quota)|purchase more/im,
     is: "QuotaExhausted"
   },
   {
@@ -54,7 +55,7 @@ export const hostWords: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "host.denied",
-    says: /SAML SSO|SAML enforcement|IP allow list|account (?:is|has been) (?:suspended|blocked|disabled|locked)|has disabled access|temporarily blocked your account|Permission to \S+ denied|Write access to repository not granted|marked as read[- ]only|key you are authenticating with|\bTF401027\b|You are not allowed to (?:push|download|upload)|does not have (?:write|push|pull) (?:access|permission)|insufficient permission|not authorized to/im,
+    says: /SAML SSO|account is currently not available|Interactive git shell is not enabled|service not enabled: |SAML enforcement|IP allow list|account (?:is|has been) (?:suspended|blocked|disabled|locked)|has disabled access|temporarily blocked your account|Permission to \S+ denied|Write access to repository not granted|marked as read[- ]only|key you are authenticating with|\bTF401027\b|You are not allowed to (?:push|download|upload)|does not have (?:write|push|pull) (?:access|permission)|insufficient permission|not authorized to/im,
     is: "PermissionDenied"
   }
 ]
@@ -63,7 +64,7 @@ export const hostWords: ReadonlyArray<TextRule<Tag>> = [
 export const identity: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "auth.failed",
-    says: /Authentication failed for|could not read (?:Username|Password) for|terminal prompts disabled|Permission denied \([a-z0-9,@.-]+\)|Too many authentication failures|No supported authentication methods|Invalid (?:username|credentials)|HTTP Basic: Access denied|Bad credentials|password authentication (?:was removed|is not supported)|credential helper .* told us to quit|unable to get password from user/im,
+    says: /Authentication failed for|^ERROR: .*\bkey .*no longer (?:allowed|supported|accepted)|could not read (?:Username|Password) for|terminal prompts disabled|Permission denied \([a-z0-9,@.-]+\)|Too many authentication failures|No supported authentication methods|Invalid (?:username|credentials)|HTTP Basic: Access denied|Bad credentials|password authentication (?:was removed|is not supported)|credential helper .* told us to quit|Bad owner or permissions on|Bad configuration option|UNPROTECTED PRIVATE KEY|unable to get password from user/im,
     is: "AuthenticationFailed"
   }
 ]
@@ -72,7 +73,7 @@ export const identity: ReadonlyArray<TextRule<Tag>> = [
 export const addresses: ReadonlyArray<TextRule<Tag>> = [
   {
     id: "address.wrong",
-    says: /does not appear to be a git repository|^fatal: repository '(?!\w+:\/\/).*' does not exist|git-(?:upload|receive)-pack: .*(?:not found|No such file)|no such remote|No such remote|no remote repository specified|strange (?:hostname|pathname|port) '.*' blocked|no path specified|transport '.*' not allowed|protocol '.*' is not supported|unable to find remote helper|is not a valid remote name|Invalid proxy URL|unknown port|bad\/illegal format|Malformed input|not supported or disabled in libcurl|credential url cannot be parsed|Port number ended/im,
+    says: /does not appear to be a git repository|^fatal: repository '(?!\w+:\/\/).*' does not exist|git-(?:upload|receive)-[\w-]+: .*(?:not found|No such file)|no such remote|No such remote|no remote repository specified|strange (?:hostname|pathname|port) '.*' blocked|no path specified|transport '.*' not allowed|protocol '.*' is not supported|is not a valid remote name|Invalid proxy URL|unknown port|bad\/illegal format|Malformed input|not supported or disabled in libcurl|credential url cannot be parsed|Port number ended/im,
     is: "RemoteAddressWrong"
   },
   {
@@ -97,7 +98,7 @@ export const addresses: ReadonlyArray<TextRule<Tag>> = [
 
 const settled = { category: "configuration", retryable: false } as const
 const proxySetting =
-  /Could not resolve proxy|Unsupported proxy|(?:tunnel failed, response|HTTP code) 4\d\d|proxy authentication/im
+  /Could not resolve proxy|Unsupported proxy|(?:tunnel failed, response|HTTP code) (?:4\d\d|501|505)|proxy authentication/im
 const hostKey = /host key|HOST IDENTIFICATION|no matching/i
 const tooSlow = /timed out|timeout|after \d{4,} ms|too slow|not responding/i
 
@@ -121,8 +122,9 @@ export const connecting: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "net.closed-at-greeting",
-    says: /(?:kex|ssh)_exchange_identification|banner exchange|hung up upon initial contact|gnutls_handshake\(\) failed|SSL_connect: SSL_ERROR_SYSCALL|Unknown SSL protocol error|TLS connect error|SSL_ERROR_ZERO_RETURN|failed to receive handshake/im,
-    is: "NetworkReset"
+    says: /(?:kex|ssh)_exchange_identification|(?:exec|shell|subsystem) request failed on channel|banner exchange|hung up upon initial contact|gnutls_handshake\(\) failed|SSL_connect: SSL_ERROR_SYSCALL|Unknown SSL protocol error|TLS connect error|SSL_ERROR_ZERO_RETURN|failed to receive handshake/im,
+    is: ({ text }) =>
+      /handshake\(\) failed/.test(text) && !brokenHandshake.test(text) ? "TlsFailure" : "NetworkReset"
   },
   {
     id: "net.connect",

@@ -43,7 +43,7 @@ export const names: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "name.missing",
-    says: /branch '.*' not found|pathspec '.*' did not match|Remote (?:branch|revision) .* not found in upstream|couldn't find remote ref|no such remote ref|src refspec .* does not match any|remote ref does not exist|invalid reference|unknown revision|bad revision|Needed a single revision|[Nn]ot a valid (?:object name|ref\b|revision|branch point|commit|reference)|is not a valid (?:reference|ref\b)|not something we can merge|is not a commit|[Nn]o such (?:ref|branch)|not our ref|unadvertised object|Failed to resolve|invalid upstream|does not point to a commit|tag '.*' not found|No stash entries|is not a working tree|is not a stash|(?:no|No|There is no) (?:rebase|merge|cherry-pick|revert|bisect)(?: to abort| in progress| or revert in progress)|with nonexistent object|^fatal: path '.*' (?:does not exist|exists on disk)/m,
+    says: /branch '.*' not found|pathspec '.*' did not match|Remote (?:branch|revision) .* not found in upstream|couldn't find remote ref|no such remote ref|src refspec .* does not match any|remote ref does not exist|invalid reference|unknown revision|bad revision|Needed a single revision|[Nn]ot a valid (?:object name|ref\b|revision|branch point|commit|reference)|is not a valid (?:reference|ref\b)|not something we can merge|is not a commit|[Nn]o such (?:ref|branch)|not our ref|unadvertised object|Failed to resolve|invalid upstream|does not point to a commit|tag '.*' not found|No stash entries|log for '.*' only has \d+ entr|No branch named|No names found|no such path '|' is not locked|lacks these prerequisite commits|Object does not exist on the server|is not a working tree|is not a stash|(?:no|No|There is no) (?:rebase|merge|cherry-pick|revert|bisect)(?: to abort| in progress| or revert in progress)|with nonexistent object|^fatal: path '.*' (?:does not exist|exists on disk)/m,
     is: "RefMissing"
   },
   {
@@ -54,7 +54,7 @@ export const names: ReadonlyArray<TextRule<Tag>> = [
   },
   {
     id: "name.unclear",
-    says: /refspec .* matches more than one|not a full refname|invalid refspec|not a valid (?:branch|tag) name|is not a git command|receives from more than one src|bad numeric|ambiguous object name|Bad value|not a valid 40-hex/m,
+    says: /refspec .* matches more than one|not a full refname|invalid refspec|not a valid (?:branch|tag) name|is not a git command|is a merge but no -m option|on a complete repository does not make sense|is not a positive number|refusing to clean|could not read (?:log|message|template) file|receives from more than one src|bad numeric|ambiguous object name|Bad value|not a valid 40-hex/m,
     is: "InvalidRequest"
   },
   {

@@ -10,7 +10,7 @@ import {
 } from "./Conclude.ts"
 
 const lacking =
-  /not accessible (?:by|with)|must have|not permitted|does not have (?:the )?(?:correct )?permission|IP allow list|access restrictions|installation has been suspended|granted the required scopes|administrative rules|not authori[sz]ed|write access to (?:the )?repository|upgrade to github|two-factor|refusing to allow|without permission|not all refs are readable/i
+  /must be a collaborator|not accessible (?:by|with)|must have|not permitted|does not have (?:the )?(?:correct )?permission|IP allow list|access restrictions|installation has been suspended|granted the required scopes|administrative rules|not authori[sz]ed|write access to (?:the )?repository|upgrade to github|two-factor|refusing to allow|without permission|not all refs are readable/i
 const switchedOff = /(?:are|is|has been) (?:disabled|not allowed|not enabled) (?:for|on|in) th/i
 const tooMuch = /\brate limit|abuse detection|submitted too quickly|temporarily (?:blocked|throttled)/i
 
@@ -22,7 +22,9 @@ const isTooMuch = (answer: Answer): boolean =>
       answer.headers["x-ratelimit-remaining"] === "0" ||
       answer.body.includes("secondary-rate-limits") ||
       says(answer, tooMuch))) ||
-  ((isRefusal(answer) || answer.status === null) &&
+  // Of the content that it turns down GitHub says only this; all else in a 422 is quoted from the request.
+  (answer.status === 422 && says(answer, /submitted too quickly/i)) ||
+  ((isGraphQl(answer) || answer.status === null) &&
     (hasCode(answer, /^rate_?limit(?:ed)?$/) || says(answer, tooMuch)))
 
 /** Who may do what, and how often. A right that is missing is looked for before a quota: waiting never brings it. */

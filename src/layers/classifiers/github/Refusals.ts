@@ -12,7 +12,7 @@ import {
 } from "./Conclude.ts"
 
 const invalid = /^(?:invalid|missing|custom)$/
-const headBlank = /head sha can't be blank|head ref must be a branch/i
+const headBlank = /^(?:[^:]{0,30}: )?[^:]{0,80}(?:head sha can't be blank|head ref must be a branch)/i
 const headInvalid = (answer: Answer): boolean =>
   complainsOf(answer, "head", invalid) || says(answer, headBlank)
 const baseInvalid = (answer: Answer): boolean =>

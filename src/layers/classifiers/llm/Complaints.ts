@@ -1,13 +1,23 @@
 import { type Answer, hasCode, says } from "../http/Answer.ts"
 import { complains, conclude, faultReach, type LlmRule, refusalReach } from "./Conclude.ts"
+import { conditions } from "./Conditions.ts"
 import { type Meaning, meanings } from "./Meanings.ts"
 import { stopped } from "./Replies.ts"
+
+/** Statuses that say the request is wrong as it is: words that it passes by itself are then only quoted in it. */
+const wrongAsItIs: ReadonlyArray<number> = [400, 404, 405, 410, 413, 415, 422]
+const wrongRequest =
+  /^(?:invalid_request(?:_error)?|badrequesterror|bad_request|invalid_argument|invalidrequesterror)$/
+const isWrongAsItIs = ({ tag }: Meaning, { status }: Answer): boolean =>
+  status !== null && wrongAsItIs.includes(status) && conditions[tag].category === "transient"
 
 /** By type or code, by status, by words: whichever of them says it. */
 const applies = (meaning: Meaning, answer: Answer): boolean =>
   ((answer.status !== null && (meaning.statuses?.includes(answer.status) ?? false)) ||
-    (meaning.codes !== undefined && hasCode(answer, meaning.codes)) ||
-    (meaning.words !== undefined && says(answer, meaning.words))) &&
+    (meaning.codes !== undefined &&
+      !(isWrongAsItIs(meaning, answer) && hasCode(answer, wrongRequest)) &&
+      hasCode(answer, meaning.codes)) ||
+    (meaning.words !== undefined && !isWrongAsItIs(meaning, answer) && says(answer, meaning.words))) &&
   !(meaning.unless?.(answer) ?? false)
 
 const ruleOf = (meaning: Meaning): LlmRule => ({

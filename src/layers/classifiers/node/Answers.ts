@@ -76,9 +76,12 @@ export const slipRule: Rule<Thrown, Tag> = {
     attempts.some((chain) =>
       chain.some(
         ({ name, code }) =>
-          /^(TypeError|ReferenceError|RangeError|SyntaxError|EvalError|URIError|AssertionError)$/.test(
+          /^(TypeError|ReferenceError|RangeError|SyntaxError|EvalError|URIError|AssertionError|DataCloneError|InvalidStateError|InvalidCharacterError|NotSupportedError)$/.test(
             name
-          ) || /^(ERR_ASSERTION|ERR_METHOD_NOT_IMPLEMENTED|ERR_INVALID_STATE|ERR_INVALID_THIS)$/.test(code)
+          ) ||
+          /^(ERR_ASSERTION|ERR_METHOD_NOT_IMPLEMENTED|ERR_INVALID_STATE|ERR_INVALID_THIS|ERR_STREAM_(WRITE_AFTER_END|ALREADY_FINISHED|NULL_VALUES|PUSH_AFTER_EOF))$/.test(
+            code
+          )
       )
     )
       ? { tag: "ProgrammingError", reach: "unknown" }

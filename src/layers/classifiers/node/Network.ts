@@ -29,6 +29,10 @@ const silence: Kind = {
   ]
 }
 
+/** What a handshake is turned down with, as OpenSSL's code or in its words. */
+const handshakeNo =
+  "WRONG_VERSION|PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS|VERSION_TOO_LOW|HANDSHAKE_FAILURE|UNRECOGNIZED_NAME|UNKNOWN_CA|CERTIFICATE|INSUFFICIENT_SECURITY|ACCESS_DENIED|NO_APPLICATION_PROTOCOL|TOO_SMALL|TOO_WEAK|UNSAFE_LEGACY|NO_SHARED_CIPHER|NO_CIPHER"
+
 /** What happens before the first byte of a request leaves. */
 const neverSent: ReadonlyArray<Kind> = [
   {
@@ -59,7 +63,7 @@ const neverSent: ReadonlyArray<Kind> = [
       },
       {
         words:
-          /^(bad port|unknown scheme|invalid method|Invalid URL|Failed to parse URL|Request with GET\/HEAD)/
+          /^(bad port|unknown scheme|invalid method|Invalid URL|Failed to parse URL|Request with GET\/HEAD|(Headers|Request|RequestInit|FormData|URL)\b[^]{0,300} (invalid|not a valid))/
       }
     ]
   },
@@ -89,11 +93,8 @@ const neverSent: ReadonlyArray<Kind> = [
         codes:
           /^(CERT_\w+|CRL_\w+|DEPTH_ZERO_\w+|SELF_SIGNED_\w+|UNABLE_TO_(GET|VERIFY|DECODE|DECRYPT)_\w+|ERROR_IN_C(ERT|RL)_\w+|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED|ERR_TLS_CERT_\w+|ERR_TLS_INVALID_\w+|ERR_TLS_PROTOCOL_\w+|UND_ERR_PRX_TLS)$/
       },
-      {
-        codes:
-          /^ERR_SSL_.*(WRONG_VERSION|PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS|VERSION_TOO_LOW|HANDSHAKE_FAILURE|UNRECOGNIZED_NAME|UNKNOWN_CA|CERTIFICATE|INSUFFICIENT_SECURITY|ACCESS_DENIED|NO_APPLICATION_PROTOCOL|TOO_SMALL|TOO_WEAK|UNSAFE_LEGACY|NO_SHARED_CIPHER|NO_CIPHER)/
-      },
-      { words: /SSL routines:\w*:(wrong version number|unsupported protocol|\w+ alert handshake failure)/ }
+      { codes: new RegExp(`^ERR_SSL_.*(?:${handshakeNo})`) },
+      { words: new RegExp(`SSL routines:\\w*:.*(?:${handshakeNo.replaceAll("_", "[ _]")})`, "i") }
     ]
   },
   {
@@ -125,7 +126,7 @@ const neverSent: ReadonlyArray<Kind> = [
       { words: /disconnected before secure TLS connection was established/ },
       // RFC 9113, 8.7: a refused stream was not processed.
       { codes: /^(ERR_HTTP2_GOAWAY_SESSION|ERR_SOCKET_CLOSED_BEFORE_CONNECTION)$/ },
-      { words: /\bNGHTTP2_REFUSED_STREAM\b/ }
+      { words: /^Stream closed with error code NGHTTP2_REFUSED_STREAM\b/ }
     ]
   },
   {
@@ -167,7 +168,7 @@ const broken: ReadonlyArray<Kind> = [
     looks: [
       {
         codes:
-          /^(ECONNRESET|ECONNABORTED|EPIPE|ENOTCONN|ESHUTDOWN|ENETRESET|EPROTO|EOF|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|UND_ERR_SOCKET|UND_ERR_INFO|ERR_STREAM_(PREMATURE_CLOSE|DESTROYED|WRITE_AFTER_END)|ERR_SOCKET_CLOSED|ERR_HTTP2_\w+|ERR_SSL_.+)$/
+          /^(ECONNRESET|ECONNABORTED|EPIPE|ENOTCONN|ESHUTDOWN|ENETRESET|EPROTO|EOF|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|UND_ERR_SOCKET|UND_ERR_INFO|ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)|ERR_SOCKET_CLOSED|ERR_HTTP2_\w+|ERR_SSL_.+)$/
       },
       { words: /^(socket hang up|other side closed)$/ }
     ]

@@ -54,11 +54,18 @@ const printed = [
   /\((?<code>(?:E|UND_ERR_|ERR_|CERT_|UNABLE_TO_|HPE_)[A-Z0-9_]{3,})\)/g
 ]
 
+/** A system error is printed at the beginning, or after the name of what it is. Elsewhere it may be quoted. */
+const introduced = /(?:^|\n|\b(?:\w*error|reason|failed|caused? by|cause):)\s*$|\($/i
+
 /** Code and system call, read from words; a message that tells of two different ones tells neither. */
 const fromWords = (message: string): Readonly<Record<string, string>> => {
-  const found = printed.flatMap((pattern) => [...message.matchAll(pattern)].map(({ groups }) => groups ?? {}))
-  const first = found[0] ?? {}
-  return found.every(({ code }) => code === first["code"]) ? first : {}
+  const found = printed.flatMap((pattern) => [...message.matchAll(pattern)])
+  const first = found.find(
+    ({ index, groups }) => introduced.test(message.slice(0, index)) || groups?.["syscall"] === undefined
+  )
+  return found.every(({ groups }) => groups?.["code"] === first?.groups?.["code"])
+    ? (first?.groups ?? {})
+    : {}
 }
 
 const linkOf = (raw: unknown): Link => {

@@ -1,4 +1,5 @@
 import type { Conclusion, Reach, Rule } from "../../../domain/failures/Classified.ts"
+import { atTheDoor } from "./AtTheDoor.ts"
 import type { Tag } from "./Conditions.ts"
 import type { PostgresEvidence } from "./Evidence.ts"
 import { isCommit, readsOnly } from "./Operations.ts"
@@ -51,6 +52,14 @@ const pooler: ReadonlyArray<Words> = [
       /\bE(DBHANDLEREXITED|CLIENTSOCKETCLOSED)\b|DbHandler exited|connection to database closed|server conn crashed|admin forced disconnect|server shutting down|\bsuspend_timeout\b/i
   }
 ]
+
+/** The server's own words of a connection it did not make, from libraries that keep its SQLSTATE to themselves. */
+const turnedAway: ReadonlyArray<Words> = atTheDoor.map(({ id, tag, words }) => ({
+  id: `door.${id}`,
+  tag,
+  reach: "refused",
+  words: new RegExp(`^(?:FATAL: +)?(?:${words})`)
+}))
 
 /** Said by drivers (node-postgres, sql-pg, postgres.js, libpq) before a statement was sent. */
 const neverSent: ReadonlyArray<Words> = [
@@ -157,7 +166,11 @@ export const poolerRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = pooler
   }))
 
 /** What drivers say of themselves, without a SQLSTATE. */
-export const driverRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = [...neverSent, ...inFlight]
+export const driverRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = [
+  ...turnedAway,
+  ...neverSent,
+  ...inFlight
+]
   .map(rule)
   .map(({ id, when }) => ({
     id,

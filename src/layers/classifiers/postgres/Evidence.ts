@@ -13,6 +13,8 @@ export const PostgresEvidence = Schema.Struct({
   message: Schema.String,
   /** The C function that raised it: never translated. */
   routine: Schema.String,
+  /** Its severity is there and is more than an ERROR's: the connection ended. */
+  ended: Schema.Boolean,
   /** SQLSTATE of a notice that came before the connection was lost. */
   notice: Schema.String,
   statement: Schema.String,
@@ -62,12 +64,18 @@ const programOf = (raw: unknown) => {
     : null
 }
 
+/** ERROR, and what only informs, in the languages that PostgreSQL speaks. */
+const undoneOnly =
+  /^(?:ERROR|FEHLER|ERREUR|ERRORE|ОШИБКА|ПОМИЛКА|FEL|ERRO|BŁĄD|CHYBA|HATA|错误|錯誤|오류|エラー|შეცდომა|WARN\w*|NOTICE|INFO|LOG|DEBUG\d?)\b|^(?:错误|錯誤|오류|エラー|შეცდომა|ОШИБКА|ПОМИЛКА|BŁĄD)/iu
+
 const read = (raw: unknown): PostgresEvidence => {
   const error = serverError(raw)
+  const severity = textAt(error, "severity")
   return {
     sqlstate: stateOf(error),
     sure: ["severity", "routine", "sqlstate", "sqlState"].some((name) => textAt(error, name) !== ""),
-    severity: textAt(error, "severity"),
+    severity,
+    ended: severity !== "" && !undoneOnly.test(severity),
     message: textAt(error, "message") || (typeof raw === "string" ? plain(raw) : ""),
     routine: textAt(error, "routine"),
     notice: stateOf(at(raw, "notice")),

@@ -2,7 +2,7 @@
 
 const ending = /^\s*(?:commit|end)\b/i
 const reading =
-  /^(?:select\w*|read\w*|get|count|connect\w*|ping|listen|show|explain|begin|start transaction|rollback|health|subscribe)\b/i
+  /^(?:pg_dump\w*|pg_isready|pg_verifybackup|select\w*|read\w*|get|count|connect\w*|ping|listen|show|explain|begin|start transaction|rollback|health|subscribe)\b/i
 /** Reads tables and nothing more: no function is called but the harmless, nothing is stored. */
 const plainSelect = /^\s*(?:select|show|table|values)\b(?!.*\binto\b)/is
 const calls =

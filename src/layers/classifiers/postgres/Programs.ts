@@ -1,4 +1,5 @@
 import type { Conclusion, Rule } from "../../../domain/failures/Classified.ts"
+import { atTheDoor } from "./AtTheDoor.ts"
 import type { Tag } from "./Conditions.ts"
 import type { PostgresEvidence } from "./Evidence.ts"
 
@@ -23,20 +24,11 @@ const notConnected: ReadonlyArray<Refusal> = [
     words: /could not translate host name/,
     but: { category: "ambiguous" }
   },
-  {
-    id: "psql.credentials",
-    tag: "AuthenticationFailed",
-    words:
-      /failed: .*(authentication failed|no pg_hba\.conf entry|no password supplied|role "[^"]*" does not exist|not permitted to log in)/
-  },
-  { id: "psql.database", tag: "SchemaMismatch", words: /failed: .*database "[^"]*" does not exist/ },
-  { id: "psql.starting", tag: "DatabaseStarting", words: /failed: .*the database system is\b/ },
-  {
-    id: "psql.connections",
-    tag: "TooManyConnections",
-    words:
-      /failed: .*(too many (clients|connections)|remaining connection slots|max clients? (connections )?reached)/i
-  },
+  ...atTheDoor.map(({ id, tag, words }) => ({
+    id: `psql.${id}`,
+    tag,
+    words: new RegExp(`failed: .*(?:${words})`, "i")
+  })),
   {
     id: "psql.tls",
     tag: "TlsFailure",
@@ -101,6 +93,11 @@ const connecting = ({ exitCode, signal, stdout, stderr }: Program): boolean =>
 export const programRules: ReadonlyArray<Rule<PostgresEvidence, Tag>> = [
   of("program.missing", ({ exitCode, stderr }) =>
     exitCode === 127 && !/^psql:/m.test(stderr) ? { tag: "ToolMissing", reach: "refused" } : undefined
+  ),
+  of("program.usage", ({ exitCode, stderr }) =>
+    exitCode !== 0 && /: (?:unrecognized|invalid) option\b|option requires an argument/m.test(stderr)
+      ? { tag: "InvalidStatement", reach: "refused" }
+      : undefined
   ),
   of("program.forbidden", ({ exitCode }) =>
     exitCode === 126 ? { tag: "PermissionDenied", reach: "refused" } : undefined

@@ -8,6 +8,8 @@ export interface ServerError {
   readonly routine: string
   /** It surely comes from the server: drivers and libraries have codes of five characters too. */
   readonly sure: boolean
+  /** Its severity is more than that of an error: it ended the connection, whatever had been done. */
+  readonly ended: boolean
 }
 
 /** SQLSTATEs with one meaning, from narrow to wide. An ERROR undoes its statement, so most reach nothing. */
@@ -92,7 +94,7 @@ export const stateRows: ReadonlyArray<StateRow> = [
 
   { id: "sql.disk-full", states: /^53100$/, tag: "DiskFull" },
   { id: "sql.connections", states: /^53300$/, tag: "TooManyConnections" },
-  { id: "sql.limit", states: /^(53400|55P02|F0)/, tag: "ServerMisconfigured" },
+  { id: "sql.limit", states: /^(53400|55000|55P02|F0)/, tag: "ServerMisconfigured" },
   { id: "sql.resources", states: /^53/, tag: "ResourcesExhausted" },
   { id: "sql.storage", states: /^(58|XX001|XX002)/, tag: "StorageFault" },
   { id: "sql.invalid", states: /^(0[3ABFZ]|10|2[456BD]|3[4B]|42|54|55)/, tag: "InvalidStatement" },
@@ -100,7 +102,19 @@ export const stateRows: ReadonlyArray<StateRow> = [
   { id: "sql.foreign", states: /^HV/, tag: "RaisedByFunction", reach: "unknown" },
   { id: "sql.internal", states: /^(XX|58|57)/, tag: "InternalError", reach: "unknown" },
   // Classes that PostgreSQL does not have are raised by functions, with a code of their own.
-  { id: "sql.own-code", states: /^(?!00|01)/, tag: "RaisedByFunction", also: ({ sure }) => sure }
+  {
+    id: "sql.own-code",
+    states: /^(?!00|01)./,
+    tag: "RaisedByFunction",
+    also: ({ sure, ended }) => sure && !ended
+  },
+  {
+    id: "sql.ended-with-own-code",
+    states: /^(?!00|01)./,
+    tag: "InternalError",
+    reach: "unknown",
+    also: ({ ended }) => ended
+  }
 ]
 
 /** The first row that fits what the server said. */

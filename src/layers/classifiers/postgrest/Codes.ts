@@ -51,7 +51,8 @@ const serverError = ({ code, message, status }: Reply): ServerError => ({
   message,
   routine: "",
   // PostgREST answers 400 to a SQLSTATE it has no status for.
-  sure: status === 400
+  sure: status === 400,
+  ended: false
 })
 
 /** What PostgREST, or PostgreSQL behind it, says by its code. Every request is one transaction. */

@@ -69,6 +69,15 @@ const statusRows: ReadonlyArray<StatusRow> = [
     reach: "refused"
   },
   { id: "gateway.paused", statuses: /^540$/, tag: "ProjectPaused", reach: "refused" },
+  // What stands before it found nothing to pass the request on to.
+  { id: "gateway.no-origin", statuses: /^(521|523|530)$/, tag: "GatewayError", reach: "refused" },
+  {
+    id: "gateway.no-upstream",
+    statuses: /^(502|503)$/,
+    tag: "GatewayError",
+    reach: "refused",
+    words: /name resolution failed|get a peer from the ring-balancer|no healthy upstream/i
+  },
   { id: "gateway.trouble", statuses: /^(408|5\d\d)$/, tag: "GatewayError", reach: "unknown" }
 ]
 

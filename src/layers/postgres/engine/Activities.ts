@@ -2,9 +2,7 @@ import { Effect } from "effect"
 import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
 import type { Fact } from "../../../domain/Fact.ts"
 import { CurrentPendingFacts } from "../../../services/StepJournal.ts"
-import { Limits } from "../../../domain/policies/Limits.ts"
-import * as Together from "../Together.ts"
-import * as EngineStore from "./EngineStore.ts"
+import type * as Commits from "./Commits.ts"
 import { patiently, unstorable } from "./Executions.ts"
 import * as Run from "./Run.ts"
 
@@ -21,15 +19,7 @@ export const abandon = (run: Run.Run, instance: Instance, why: Run.Lost) =>
   })
 
 /** Runs activities whose results are not journaled yet. */
-export const make = Effect.gen(function* () {
-  const store = yield* Together.make({
-    most: Limits.commitsTogether,
-    callsMax: Limits.commitsAtOnce,
-    alone: EngineStore.commitActivity,
-    together: EngineStore.commitActivities,
-    isOneCallers: ({ _tag }) => _tag === "StoreConflict"
-  })
-
+export const make = (store: Commits.Commits) => {
   /** The body, then its commit. A body may be interrupted, a commit may not: it decides what is true. */
   const run = Effect.fnUntraced(function* (run: Run.Run, activity: Activity.Any, attempt: number) {
     const outer = yield* WorkflowEngine.WorkflowInstance
@@ -47,7 +37,7 @@ export const make = Effect.gen(function* () {
         )
         if (run.lost !== undefined) return yield* abandon(run, outer, run.lost)
         if (result._tag === "Suspended") return result
-        const entry = { ...run.claim, name: activity.name, attempt }
+        const entry = { _tag: "StepEnded", ...run.claim, name: activity.name, attempt } as const
         const commit = (it: Workflow.Result<unknown, unknown>, its: ReadonlyArray<Fact>) =>
           patiently(store({ ...entry, result: it, facts: its }))
         const [stored, committed] = yield* Effect.map(
@@ -69,4 +59,4 @@ export const make = Effect.gen(function* () {
   })
 
   return { run }
-})
+}

@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Match, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import { Fact } from "../../../domain/Fact.ts"
 import { storeFunction } from "../StoreCall.ts"
@@ -35,77 +35,94 @@ export type Claim = { readonly [K in keyof typeof claim]: (typeof claim)[K]["Typ
 export const readClaimed = Schema.decodeUnknownEffect(Schema.toCodecJson(Claimed))
 export const readClaimedHead = Schema.decodeUnknownEffect(ClaimedHead)
 
-/** Whoever claims takes or renews the lease that its claims hang on, and says which code it runs. */
+/** Whoever claims takes or renews the lease that its claims hang on, and says which code it runs and what it has room for. */
 const lease = {
   version: Schema.Int,
+  replays: Schema.Array(Schema.Int),
+  stallsMax: Schema.Int,
   runner: Schema.String,
   host: Schema.String,
   processId: Schema.Int,
-  leaseMs: Schema.Int
+  leaseMs: Schema.Int,
+  /** False while there is enough left of the lease: then a call that finds nothing to do writes nothing. */
+  renew: Schema.Boolean,
+  room: Schema.Int,
+  running: Schema.Array(Schema.String),
+  workflows: Schema.Array(Schema.String)
 }
 export type Lease = { readonly [K in keyof typeof lease]: (typeof lease)[K]["Type"] }
 
 export const tick = storeFunction(
   "runner_tick",
-  Schema.Struct({
-    ...lease,
-    room: Schema.Int,
-    running: Schema.Array(Schema.String),
-    only: Schema.NullOr(Schema.Array(Schema.String)),
-    replays: Schema.Array(Schema.Int),
-    stallsMax: Schema.Int,
-    workflows: Schema.Array(Schema.String)
-  }),
+  Schema.Struct({ ...lease, only: Schema.NullOr(Schema.Array(Schema.String)) }),
   // Claims are read one by one, so that one damaged journal does not stop all others.
-  Schema.Struct({ claims: Schema.Array(Schema.Json), cancelled: Schema.Array(Schema.String) })
-)
-
-export const start = storeFunction(
-  "start_execution",
   Schema.Struct({
-    id: Schema.String,
-    workflow: Schema.String,
-    payload: Schema.Json,
-    parent: Schema.NullOr(Schema.String),
-    ...lease,
-    running: Schema.Array(Schema.String)
-  }),
-  Schema.Union([
-    Schema.TaggedStruct("Claimed", { execution: Schema.Json }),
-    Schema.TaggedStruct("Done", { result: Schema.NullOr(Schema.Json) }),
-    Schema.TaggedStruct("Elsewhere", {})
-  ])
+    claims: Schema.Array(Schema.Json),
+    cancelled: Schema.Array(Schema.String),
+    /** When the next clock rings or the next lease ends, whoever's: null when there is none. */
+    nextMs: Schema.NullOr(Schema.Int)
+  })
 )
 
-const ActivityEnd = Schema.Struct({
+const Start = Schema.Struct({
+  id: Schema.String,
+  workflow: Schema.String,
+  payload: Schema.Json,
+  parent: Schema.NullOr(Schema.String)
+})
+export type Start = typeof Start.Type
+
+const Started = Schema.Union([
+  Schema.TaggedStruct("Claimed", { execution: Schema.Json }),
+  Schema.TaggedStruct("Done", { result: Schema.NullOr(Schema.Json) }),
+  Schema.TaggedStruct("Elsewhere", {})
+])
+export type Started = typeof Started.Type
+
+/** Starts executions, or tells how they stand: one commit, and one answer each. */
+export const start = storeFunction(
+  "start_executions",
+  Schema.Struct({ ...lease, starts: Schema.Array(Start) }),
+  Schema.Array(Started)
+)
+
+const StepEnded = Schema.TaggedStruct("StepEnded", {
   ...claim,
   name: Schema.String,
   attempt: Schema.Int,
   result: ActivityResult,
   facts: Schema.Array(Fact)
 })
-export type ActivityEnd = typeof ActivityEnd.Type
+const Finished = Schema.TaggedStruct("Finished", { ...claim, result: Schema.Json })
+const Suspended = Schema.TaggedStruct("Suspended", { ...claim, deferredsSeen: Schema.Int })
+
+/** What a run has to say: a step's end with its facts, its own end, or that it waits. */
+const Commit = Schema.Union([StepEnded, Finished, Suspended])
+export type Commit = typeof Commit.Type
+
+const commitActivity = storeFunction("commit_activity", StepEnded, Schema.Boolean)
+const finish = storeFunction("finish_execution", Finished, Schema.Boolean)
+const suspend = storeFunction("suspend_execution", Suspended, Schema.Boolean)
 
 /** False: the claim is no longer current, and nothing was written. */
-export const commitActivity = storeFunction("commit_activity", ActivityEnd, Schema.Boolean)
+export const commit = Match.typeTags<Commit>()({
+  StepEnded: commitActivity,
+  Finished: finish,
+  Suspended: suspend
+})
 
 /** The same for several at once: one commit, and one answer each. What one of them is refused for, all are. */
-export const commitActivities = storeFunction(
-  "commit_activities",
-  Schema.Array(ActivityEnd),
+export const commitTogether = storeFunction(
+  "commit_together",
+  Schema.Array(Commit),
   Schema.Array(Schema.Boolean)
 )
 
-export const finish = storeFunction(
-  "finish_execution",
-  Schema.Struct({ ...claim, result: Schema.Json }),
-  Schema.Boolean
-)
-
-export const suspend = storeFunction(
-  "suspend_execution",
-  Schema.Struct({ ...claim, deferredsSeen: Schema.Int }),
-  Schema.Boolean
+/** Those of these executions that are done. */
+export const done = storeFunction(
+  "done_executions",
+  Schema.Struct({ executions: Schema.Array(Schema.String) }),
+  Schema.Array(Schema.String)
 )
 
 export const abandon = storeFunction(

@@ -1,9 +1,10 @@
-import { Context, Deferred, Effect, Exit, Fiber, Result, type Schema } from "effect"
+import { Context, Deferred, type Duration, Effect, Exit, Fiber, Result, type Schema } from "effect"
 import { Workflow, WorkflowEngine } from "effect/workflow"
 import * as Evidence from "../../../domain/errors/Evidence.ts"
 import { ResultRefused } from "../../../domain/errors/Reasons.ts"
 import { Limits } from "../../../domain/policies/Limits.ts"
 import { StoreCall, storeRetrySchedule } from "../StoreCall.ts"
+import type * as Commits from "./Commits.ts"
 import * as EngineStore from "./EngineStore.ts"
 import type { Registration } from "./Registration.ts"
 import * as Run from "./Run.ts"
@@ -29,8 +30,9 @@ const pauseMs = (fence: number) => 1_000 * 2 ** Math.min(fence - 1, 6)
 export const make = Effect.fnUntraced(function* (options: {
   readonly runnerId: string
   readonly engine: () => WorkflowEngine.WorkflowEngine["Service"]
-  /** Called when a run has ended here, whichever way. */
-  readonly ended: () => Effect.Effect<void>
+  readonly commit: Commits.Commits
+  /** Called when a run has ended here: `done` when that is how its execution ended. */
+  readonly ended: (execution: string, done: boolean) => Effect.Effect<void>
 }) {
   const provideStore = Effect.provide(yield* Effect.context<StoreCall>())
   const registrations = new Map<string, Registration>()
@@ -88,7 +90,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const finish = (run: Run.Run, result: Workflow.Result<unknown, unknown>) => {
     const store = (it: Workflow.Result<unknown, unknown>) =>
       run.registration.encodeResult(it).pipe(
-        Effect.flatMap((json) => provideStore(EngineStore.finish({ ...run.claim, result: json }))),
+        Effect.flatMap((json) => options.commit({ _tag: "Finished", ...run.claim, result: json })),
         patiently,
         Effect.map((stored) => (stored ? it : undefined))
       )
@@ -123,8 +125,8 @@ export const make = Effect.fnUntraced(function* (options: {
         }
         Run.lose(run, Result.isSuccess(finished) ? "fenced" : "unavailable")
       } else if (!run.stale && !run.interrupted) {
-        const claim = { ...run.claim, deferredsSeen: run.deferreds.size }
-        const suspended = yield* Effect.result(patiently(provideStore(EngineStore.suspend(claim))))
+        const waits = { _tag: "Suspended", ...run.claim, deferredsSeen: run.deferreds.size } as const
+        const suspended = yield* Effect.result(patiently(options.commit(waits)))
         if (Result.isSuccess(suspended)) return undefined
         yield* Effect.logError("An execution could not be suspended", suspended.failure)
         Run.lose(run, "unavailable")
@@ -153,8 +155,9 @@ export const make = Effect.fnUntraced(function* (options: {
       Effect.onExit((exit) =>
         Effect.gen(function* () {
           if (runs.get(run.claim.execution) === run) runs.delete(run.claim.execution)
-          yield* Deferred.succeed(run.done, Exit.isSuccess(exit) ? exit.value : undefined)
-          yield* options.ended()
+          const result = Exit.isSuccess(exit) ? exit.value : undefined
+          yield* Deferred.succeed(run.done, result)
+          yield* options.ended(run.claim.execution, result !== undefined)
         })
       ),
       Effect.updateContext<never, never>(() => run.registration.context)
@@ -236,5 +239,17 @@ export const make = Effect.fnUntraced(function* (options: {
       )
     })
 
-  return { registrations, runs, adopt, interrupt, deferredDone, stop }
+  /** Waits until these runs have ended here, but no longer than `within`; in a fiber of its own, because whoever waits is being interrupted. */
+  const quiet = (within: Duration.Duration, which: (run: Run.Run) => boolean) =>
+    Effect.suspend(() =>
+      Effect.forEach([...runs.values()].filter(which), (run) => Deferred.await(run.done), { discard: true })
+    ).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(within),
+      Effect.forkDetach,
+      Effect.flatMap(Fiber.await),
+      Effect.asVoid
+    )
+
+  return { registrations, runs, adopt, interrupt, deferredDone, stop, quiet }
 })

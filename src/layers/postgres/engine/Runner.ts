@@ -16,6 +16,8 @@ export interface RunnerOptions {
   /** How many executions may run here at once. */
   readonly slots: number
   readonly code: Code
+  /** How long the executions are still this runner's when it does not renew its lease any more. */
+  readonly lease: Duration.Duration
   /** Claims only these executions. */
   readonly only: ReadonlyArray<string> | undefined
   readonly running: () => ReadonlyArray<string>
@@ -38,7 +40,13 @@ export interface Runner {
   readonly claiming: <A, E, R>(
     call: (lease: EngineStore.Lease) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E, R>
+  /** From now on nothing that waits is claimed; the lease is kept for what runs. */
+  readonly drain: Effect.Effect<void>
 }
+
+/** No more than a quarter of a lease that is shorter than usual. */
+const within = (lease: Duration.Duration, usual: Duration.Duration) =>
+  Duration.min(usual, Duration.times(lease, 1 / 4))
 
 /**
  * Keeps this process's lease alive and claims work for it, every `Limits.runnerTick` and whenever Postgres
@@ -49,51 +57,60 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const sql = yield* Effect.serviceOption(PgClient.PgClient)
   const wakeUps = yield* Queue.sliding<void>(1)
   const wake = Effect.asVoid(Queue.offer(wakeUps, undefined))
-  const leaseMs = Duration.toMillis(Limits.runnerLease)
+  const leaseMs = Duration.toMillis(options.lease)
+  const tickEvery = within(options.lease, Limits.runnerTick)
+  const renewEvery = within(options.lease, Limits.runnerRenew)
   const lease = {
     runner: options.runnerId,
     host: hostname(),
     processId: process.pid,
     leaseMs,
-    version: options.code.version
+    ...options.code,
+    stallsMax: Limits.executionStallsMax
   }
   let leaseEndsAt = (yield* Clock.currentTimeMillis) + leaseMs
+  let renewAt = 0
   const turn = yield* Semaphore.make(1)
   let left = false
+  let draining = false
 
   const claiming: Runner["claiming"] = (call) =>
     Effect.gen(function* () {
       if (left) return yield* Effect.die(new Error("This runner has given back its work"))
       const before = yield* Clock.currentTimeMillis
-      const answer = yield* call(lease)
-      leaseEndsAt = before + leaseMs
+      const renew = before >= renewAt
+      const running = options.running()
+      const room = draining ? 0 : Math.max(0, options.slots - running.length)
+      const answer = yield* call({ ...lease, renew, running, room, workflows: options.workflows() })
+      if (renew) {
+        leaseEndsAt = before + leaseMs
+        renewAt = before + Duration.toMillis(renewEvery)
+      }
       return answer
     }).pipe(Effect.uninterruptible, turn.withPermit)
 
+  /** Answers when to look again. */
   const tick = claiming((held) =>
     Effect.gen(function* () {
-      const running = options.running()
-      const answer = yield* provideStore(
-        EngineStore.tick({
-          ...held,
-          room: Math.max(0, options.slots - running.length),
-          running,
-          only: options.only ?? null,
-          replays: options.code.replays,
-          stallsMax: Limits.executionStallsMax,
-          workflows: options.workflows()
-        })
-      )
+      const answer = yield* provideStore(EngineStore.tick({ ...held, only: options.only ?? null }))
       yield* Effect.forEach(answer.claims, options.claimed, { discard: true })
-      return answer.cancelled
+      return answer
     })
   ).pipe(
-    Effect.flatMap(Effect.forEach(options.cancelled, { discard: true })),
+    Effect.tap(({ cancelled }) => Effect.forEach(cancelled, options.cancelled, { discard: true })),
+    Effect.map(({ nextMs }) =>
+      nextMs === null
+        ? tickEvery
+        : Duration.clamp(Duration.millis(nextMs), {
+            minimum: Limits.runnerTickShortest,
+            maximum: tickEvery
+          })
+    ),
     // Nobody would notice that a process has ceased to look for work.
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause)
-        : Effect.logWarning("The runner could not look for work", cause)
+        : Effect.as(Effect.logWarning("The runner could not look for work", cause), tickEvery)
     ),
     Effect.withSpan("Runner.tick")
   )
@@ -117,8 +134,8 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
       if (Option.isSome(sql) && (listener === undefined || listener.pollUnsafe() !== undefined)) {
         listener = yield* Effect.forkChild(listen(sql.value))
       }
-      yield* tick
-      yield* Queue.take(wakeUps).pipe(Effect.timeoutOption(Limits.runnerTick))
+      const next = yield* tick
+      yield* Queue.take(wakeUps).pipe(Effect.timeoutOption(next))
     }
   }).pipe(Effect.forkScoped)
 
@@ -127,7 +144,7 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
     while (true) {
       const remaining = leaseEndsAt - (yield* Clock.currentTimeMillis)
       if (remaining <= 0) yield* options.leaseEnded
-      yield* Effect.sleep(remaining > 0 ? remaining : Limits.runnerTick)
+      yield* Effect.sleep(remaining > 0 ? remaining : tickEvery)
     }
   }).pipe(Effect.forkScoped)
 
@@ -143,6 +160,12 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
       .pipe(Effect.catch((error) => Effect.logWarning("The runner could not give back its work", error)))
   )
 
-  const runner: Runner = { wake, claiming }
+  const runner: Runner = {
+    wake,
+    claiming,
+    drain: Effect.sync(() => {
+      draining = true
+    })
+  }
   return runner
 })

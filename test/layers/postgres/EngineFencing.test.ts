@@ -1,0 +1,59 @@
+import { PgClient } from "@effect/sql-pg"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Fencing from "./engine/Fencing.ts"
+import { inDatabase } from "./engine/Harness.ts"
+
+/** Each test makes a claim, and loses it, for every call there is. */
+const timeoutMs = 60_000
+
+/** The fence as it is stored, without one of its conditions. */
+const without = Effect.fnUntraced(function* (condition: string) {
+  const sql = yield* PgClient.PgClient
+  const [row] = yield* sql<{ source: string }>`
+    select pg_get_functiondef('moose.is_claim(moose.executions, jsonb)'::regprocedure) as source`
+  const source = row?.source ?? ""
+  assert.include(source, condition)
+  yield* sql.unsafe(source.replace(condition, "true")).unprepared
+})
+
+describe("a runner that was taken over from", () => {
+  it.live(
+    "writes nothing more, by whichever call",
+    () =>
+      inDatabase(
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* Fencing.breaches("older"), [])
+          // Nor does it help to know the number of the claim that came after its own.
+          assert.deepStrictEqual(yield* Fencing.breaches("current"), [])
+        })
+      ),
+    timeoutMs
+  )
+
+  it.live(
+    "is seen to write by every call once the owner is not asked for",
+    () =>
+      inDatabase(
+        Effect.gen(function* () {
+          yield* without("e.owner = p->>'runner'")
+          assert.deepStrictEqual(yield* Fencing.breaches("current"), Fencing.names)
+          assert.deepStrictEqual(yield* Fencing.breaches("older"), [])
+        })
+      ),
+    timeoutMs
+  )
+
+  it.live(
+    "is seen to write by every call once neither owner nor number is asked for",
+    () =>
+      inDatabase(
+        Effect.gen(function* () {
+          yield* without("e.owner = p->>'runner'")
+          yield* without("e.fence = (p->>'fence')::bigint")
+          assert.deepStrictEqual(yield* Fencing.breaches("older"), Fencing.names)
+        })
+      ),
+    timeoutMs
+  )
+})

@@ -1,0 +1,66 @@
+import { PgClient } from "@effect/sql-pg"
+import { Effect } from "effect"
+import * as Harness from "./Harness.ts"
+
+const success = { _tag: "Complete", exit: { _tag: "Success", value: null } }
+const facts = [{ _tag: "Noted", step: "routing", message: "too late" }]
+const ended = { name: "x", attempt: 1, result: success, facts }
+
+interface Claim {
+  readonly execution: string
+  readonly runner: string
+  readonly fence: number
+}
+
+/** Every call by which a runner writes under its claim. */
+const writes: Readonly<Record<string, (claim: Claim) => readonly [name: string, input: unknown]>> = {
+  "a step's end": (claim) => ["commit_activity", { ...claim, ...ended }],
+  "an execution's end": (claim) => ["finish_execution", { ...claim, result: success }],
+  "a wait": (claim) => ["suspend_execution", { ...claim, deferredsSeen: 0 }],
+  "giving it back": (claim) => ["abandon_execution", { ...claim, pauseMs: 1000, stalled: false }],
+  "a step's end, with others": (claim) => ["commit_together", [{ _tag: "StepEnded", ...claim, ...ended }]],
+  "an execution's end, with others": (claim) => [
+    "commit_together",
+    [{ _tag: "Finished", ...claim, result: success }]
+  ],
+  "a wait, with others": (claim) => ["commit_together", [{ _tag: "Suspended", ...claim, deferredsSeen: 0 }]]
+}
+
+export const names = Object.keys(writes)
+
+/** Enough for what earlier claims left, too. */
+const room = 64
+
+/** An order's execution that one runner claimed, and another after it; answers the first one's claim. */
+const stale = Effect.fnUntraced(function* (fence: "older" | "current") {
+  const { execution } = yield* Harness.anOrder(yield* Harness.aProject())
+  const first = yield* Harness.tickAs("old", ["moose/Pipeline"], room)
+  yield* Harness.endLeases
+  const second = yield* Harness.tickAs("new", ["moose/Pipeline"], room)
+  const of = ({ claims }: typeof first) => claims.find(({ id }) => id === execution)?.fence ?? 0
+  return { execution, runner: "old", fence: of(fence === "older" ? first : second) }
+})
+
+const stored = Effect.fnUntraced(function* (execution: string) {
+  const sql = yield* PgClient.PgClient
+  return yield* sql`
+    select e.state, e.owner, e.fence::text as fence, w.status,
+           (select count(*)::integer from moose.activity_results a where a.execution = e.id) as results,
+           (select count(*)::integer from work_order_events v where v.work_order = w.id) as events
+    from moose.executions e join work_orders w on w.id = e.work_order where e.id = ${execution}`
+})
+
+/** Which writes of a runner that was taken over from went through: said to be done, or seen to have changed something. */
+export const breaches = Effect.fnUntraced(function* (fence: "older" | "current") {
+  const found: Array<string> = []
+  for (const [name, write] of Object.entries(writes)) {
+    const claim = yield* stale(fence)
+    const before = yield* stored(claim.execution)
+    const [called, input] = write(claim)
+    const answer = yield* Harness.call(called, input)
+    const refused = JSON.stringify(answer) === (called === "commit_together" ? "[false]" : "false")
+    const after = yield* stored(claim.execution)
+    if (!refused || JSON.stringify(after) !== JSON.stringify(before)) found.push(name)
+  }
+  return found
+})
