@@ -185,8 +185,8 @@ const message = (more: Record<string, unknown>) => ({
   ...more
 })
 
-const sse = (...events: ReadonlyArray<{ readonly type: string }>): string =>
-  events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join("")
+const sse = (...events: ReadonlyArray<Record<string, unknown>>): string =>
+  events.map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`).join("")
 
 describe("Anthropic's models, against a scripted server", () => {
   it.effect("what went through the cache is part of the input, and named", () =>
@@ -239,8 +239,8 @@ describe("Anthropic's models, against a scripted server", () => {
     () =>
       Effect.gen(function* () {
         const body = sse(
-          { type: "message_start", ...{ message: message({ content: [] }) } },
-          { type: "error", ...{ error: { type: "overloaded_error", message: "Overloaded" } } }
+          { type: "message_start", message: message({ content: [] }) },
+          { type: "error", error: { type: "overloaded_error", message: "Overloaded" } }
         )
         const server = yield* Loopback.serve(
           Loopback.reply(200, body, { "content-type": "text/event-stream" })
