@@ -24,11 +24,13 @@ export interface Surroundings {
   readonly programs: string
   /** Another worker begins, and has taken the work of this one over, or has nothing to do. */
   readonly takenOver: (worker: Worker) => Effect.Effect<void>
+  /** The order has come to its end, or to the end of its time. */
+  readonly ended: Effect.Effect<void>
 }
 
 /** Happens to a worker that stands still until `goOn`; ends when all is whole again. */
 export const make =
-  (plan: Plan.Plan, { dataDirectory, disk, programs, proxy, takenOver }: Surroundings) =>
+  (plan: Plan.Plan, { dataDirectory, disk, ended, programs, proxy, takenOver }: Surroundings) =>
   (worker: Worker, goOn: () => void) =>
     Effect.gen(function* () {
       switch (plan.disturbance) {
@@ -50,7 +52,8 @@ export const make =
         case "forge cut":
           yield* proxy.always(() => true, { _tag: "Drop" })
           goOn()
-          yield* Effect.sleep(forgeAwayMs)
+          // Whoever cleans up does not wait for it, and leaves what it cannot see.
+          yield* plan.disturbedAt === "clean-up" ? ended : Effect.sleep(forgeAwayMs)
           return yield* proxy.clear
         case "disk full": {
           const limited = join(programs, "full")

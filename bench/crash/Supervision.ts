@@ -28,6 +28,7 @@ export const make = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, sc
   const { disk, model, proxy, run } = scene
   /** Runs what a worker asks for, as long as the schedule. */
   const fork = yield* FiberSet.makeRuntime<Parts>()
+  const ended = yield* Deferred.make<void>()
   const over = yield* Deferred.make<void>()
   const deaths: Array<{ readonly pid: number; readonly at: number; readonly another: boolean }> = []
   const disturbing: Array<Fiber.Fiber<unknown, unknown>> = []
@@ -54,7 +55,15 @@ export const make = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, sc
       return until(() => Traced.isClaimedByAnother(Traced.linesOf(run.trace), worker.pid), "10 seconds")
     })
   const { dataDirectory } = lane
-  const disturb = Disturbances.make(plan, { dataDirectory, proxy, disk, programs: run.programs, takenOver })
+  const orderEnded = Deferred.await(ended)
+  const disturb = Disturbances.make(plan, {
+    dataDirectory,
+    proxy,
+    disk,
+    programs: run.programs,
+    takenOver,
+    ended: orderEnded
+  })
 
   const hear = (worker: Worker, stopped: Deferred.Deferred<void>) => (report: Report) => {
     const goOn = () => worker.send({ _tag: "GoOn" })
@@ -114,6 +123,7 @@ export const make = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, sc
     }),
     /** Until nobody believes any more to be running anything, all is whole again, and all workers have stopped. */
     end: Effect.gen(function* () {
+      yield* Deferred.succeed(ended, undefined)
       for (const worker of alive) worker.kill("SIGCONT")
       yield* until(() => {
         const lines = Traced.linesOf(run.trace)

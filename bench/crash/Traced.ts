@@ -47,12 +47,14 @@ export const killOf = (
   pid: number,
   kills: ReadonlyArray<Plan.Kill>
 ): Plan.Kill | undefined => {
-  const claimed = lines.findLast((line) => line._tag === "Claimed" && line.pid === pid)
+  const last = lines.findLastIndex((line) => line._tag === "Claimed" && line.pid === pid)
+  const claimed = lines[last]
   const kill = claimed?._tag === "Claimed" ? kills[claimed.kill] : undefined
   if (kill === undefined) return undefined
   const did = (phase: Plan.Phase) =>
     lines.some(
-      (line) =>
+      (line, index) =>
+        index > last &&
         line._tag === "Did" &&
         line.pid === pid &&
         line.effect === kill.effect &&
