@@ -87,6 +87,7 @@ export const make = (options: {
     claimed: (executions) => {
       const kill = statSync(run.deaths).size
       mine = run.kills[kill]
+      counts.clear()
       // Only who needs it gets the slower git.
       const needed = run.limited || (mine?.phase === "during" && gitOnes.includes(mine.effect))
       process.env["PATH"] = needed ? `${run.programs}${delimiter}${path}` : path
