@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Fiber, Layer } from "effect"
+import { Clock, DateTime, Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { WorkflowEngine } from "effect/workflow"
 import type { ApplyError } from "../src/domain/errors/ApplyError.ts"
@@ -14,7 +14,13 @@ import {
 import type { PipelineError } from "../src/domain/errors/PipelineError.ts"
 import type { PullRequestError } from "../src/domain/errors/PullRequestError.ts"
 import { PullRequestExists, PushRejected } from "../src/domain/errors/PullRequestError.ts"
-import { RateLimited, RemoteUnreachable } from "../src/domain/errors/Reasons.ts"
+import {
+  BudgetExceeded,
+  GitFailed,
+  RateLimited,
+  RemoteUnreachable,
+  StoreUnavailable
+} from "../src/domain/errors/Reasons.ts"
 import type { RoutingError } from "../src/domain/errors/RoutingError.ts"
 import { NoEligibleModel } from "../src/domain/errors/RoutingError.ts"
 import type { TrackingError } from "../src/domain/errors/TrackingError.ts"
@@ -24,15 +30,19 @@ import { Limits } from "../src/domain/policies/Limits.ts"
 import { retry } from "../src/domain/policies/Retry.ts"
 import { Project } from "../src/domain/Project.ts"
 import { PullRequest } from "../src/domain/PullRequest.ts"
+import { Resource } from "../src/domain/Resource.ts"
 import { Route } from "../src/domain/Route.ts"
 import { stepNames } from "../src/domain/Status.ts"
+import { Usd, zero } from "../src/domain/Usd.ts"
 import { WorkOrder } from "../src/domain/WorkOrder.ts"
 import { Pipeline, run } from "../src/pipeline.ts"
+import { Budget } from "../src/services/Budget.ts"
 import { Checks } from "../src/services/Checks.ts"
 import { CodeEditor } from "../src/services/CodeEditor.ts"
 import { GitHub } from "../src/services/GitHub.ts"
 import { Manager } from "../src/services/Manager.ts"
 import { Proposer } from "../src/services/Proposer.ts"
+import { WorkOrders } from "../src/services/WorkOrders.ts"
 import { Workspace } from "../src/services/Workspace.ts"
 import {
   World,
@@ -235,6 +245,79 @@ describe("a step that fails", () => {
     })
   )
 
+  it.effect(
+    "a defect that is no error is told as it is, and a result that the database refuses is no bug",
+    () =>
+      Effect.gen(function* () {
+        const met = Effect.fnUntraced(function* (defect: unknown) {
+          const world = new World()
+          const apply = () => Effect.die(defect)
+          const ended = yield* runIn(world, Layer.succeed(CodeEditor, { ready: () => Effect.void, apply }))
+          return ended._tag === "Failed" ? ended.error.reason : assert.fail(ended._tag)
+        })
+        const thrown = yield* met("a bare word")
+        assert.strictEqual(thrown._tag, "UnexpectedDefect")
+        assert.include(thrown.message, "a bare word")
+        const refused = Object.assign(new Error("permission denied for table outcome_vectors"), {
+          name: "ResultRefused"
+        })
+        const result = yield* met(refused)
+        assert.strictEqual(result._tag, "ResultRefused")
+        assert.include(result.message, "permission denied for table outcome_vectors")
+      })
+  )
+
+  it.effect("a failure is recorded without what the order held when the store does not say", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const overrides = Layer.mergeAll(
+        Layer.succeed(Manager, {
+          route: () => Effect.fail(new NoEligibleModel({ kind: "bug", why: "no key is set" }))
+        }),
+        Layer.effect(
+          WorkOrders,
+          Effect.map(WorkOrders, (real) => ({
+            ...real,
+            state: () => Effect.fail(new StoreUnavailable({ evidence }))
+          }))
+        ).pipe(Layer.provide(world.layer()))
+      )
+      const ended = yield* runIn(world, overrides)
+      if (ended._tag !== "Failed") return assert.fail(ended._tag)
+      assert.strictEqual(ended.error.reason._tag, "NoEligibleModel")
+      assert.deepStrictEqual(ended.error.failure.state, {
+        unknown: "The database cannot be reached (test): as told"
+      })
+    })
+  )
+
+  it.effect("a change that changes nothing is a failure of its own", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const ended = yield* runIn(world, but.workspace(world, { commit: () => Effect.succeed(null) }))
+      if (ended._tag !== "Failed") return assert.fail(ended._tag)
+      assert.strictEqual(ended.error.reason._tag, "NoChanges")
+      assert.strictEqual(world.status, "aider_failed")
+      assert.isFalse(world.calls.includes("Workspace.push"))
+    })
+  )
+
+  it.effect("a worktree that cannot be removed keeps its row, and the order goes on", () =>
+    Effect.gen(function* () {
+      for (const closeWorktree of [
+        () => Effect.succeed(false),
+        () => Effect.fail(new GitFailed({ evidence })),
+        () => Effect.never
+      ]) {
+        const world = new World()
+        const ended = yield* runIn(world, but.workspace(world, { closeWorktree }))
+        assert.strictEqual(ended._tag, "Completed")
+        assert.strictEqual(world.resources.get("worktree /w/order-1-1")?.state, "intended")
+        assert.strictEqual(world.resources.get("instruction_file /i/order-1-1.md")?.state, "released")
+      }
+    })
+  )
+
   it.effect("a step that never ends is cut off at its limit", () =>
     Effect.gen(function* () {
       const world = new World()
@@ -359,6 +442,52 @@ describe("models", () => {
       const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
       assert.strictEqual(ended._tag, "Completed")
       assert.deepStrictEqual(asked, ["gpt-5-mini", "gpt-5"])
+    })
+  )
+
+  it.effect("an answer that the provider itself withheld is a refusal, and was paid for", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const ask = () => Effect.succeed({ ...reply, finish: "content-filter" as const })
+      const ended = yield* runIn(world, Layer.succeed(Proposer, { ask }))
+      if (ended._tag !== "Failed") return assert.fail(ended._tag)
+      const { reason } = ended.error
+      if (reason._tag !== "ModelsExhausted") return assert.fail(reason._tag)
+      assert.deepStrictEqual(
+        reason.failures.map(({ _tag }) => _tag),
+        ["Refused", "Refused"]
+      )
+      assert.deepStrictEqual([...world.reservations.values()], ["settled", "settled"])
+    })
+  )
+
+  it.effect("money that does not fit today is waited for until the limit resets", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const resetsAt = DateTime.makeUnsafe(3_600_000)
+      const exceeded = new BudgetExceeded({
+        scope: "project_day",
+        requested: Usd.make(100),
+        limit: Usd.make(1_000),
+        settled: Usd.make(950),
+        reserved: zero,
+        presumed: zero,
+        resetsAt
+      })
+      const check = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        now < DateTime.toEpochMillis(resetsAt) ? Effect.fail(exceeded) : Effect.void
+      )
+      const budget = Layer.effect(
+        Budget,
+        Effect.map(Budget, (real) => ({ ...real, check: () => check }))
+      ).pipe(Layer.provide(world.layer()))
+      assert.strictEqual((yield* runIn(world, budget))._tag, "Completed")
+      const parked = world.facts.flatMap((fact) => (fact._tag === "Parked" ? [fact] : []))
+      assert.deepStrictEqual(
+        parked.map(({ dependency, incident, tag }) => ({ dependency, incident, tag })),
+        [{ dependency: "budget:sample", incident: false, tag: "BudgetExceeded" }]
+      )
+      assert.deepStrictEqual(parked[0]?.resumeAt, resetsAt)
     })
   )
 
@@ -545,6 +674,104 @@ describe("the pull request", () => {
       assert.strictEqual(ended._tag, "Completed")
       assert.isFalse(world.calls.includes("Workspace.push"))
     })
+  )
+
+  /** What an earlier run of the order left in the books. */
+  const earlier = (kind: Resource["kind"], left: Resource["evidence"] = null) =>
+    new Resource({ ...at, kind, name: branch, state: "held", host: "here", evidence: left, reason: null })
+  const ended = (fields: Partial<PullRequest>) =>
+    new PullRequest({ ...pullRequest, state: "closed", ...fields })
+
+  /** Runs the order when an earlier run of it had opened a pull request that is now as `all` shows. */
+  const runAgain = Effect.fnUntraced(function* (
+    all: ReadonlyArray<PullRequest>,
+    left?: Resource["evidence"]
+  ) {
+    const world = new World()
+    world.resources.set(`pull_request ${branch}`, earlier("pull_request", left))
+    const findPullRequests: GitHub["Service"]["findPullRequests"] = ({ state }) =>
+      Effect.succeed(state === "all" ? all : all.filter((it) => it.state === "open"))
+    const result = yield* runIn(world, but.github(world, { findPullRequests }))
+    return { world, result }
+  })
+
+  it.effect("that a person has merged as it would be pushed now is the order's, and nothing is pushed", () =>
+    Effect.gen(function* () {
+      const { result, world } = yield* runAgain([ended({ merged: true })])
+      assert.strictEqual(result._tag, "Completed")
+      if (result._tag !== "Completed") return
+      assert.deepStrictEqual(result.outcome.pullRequest, { number: 7, url: pullRequest.url })
+      assert.isFalse(world.calls.includes("Workspace.push"))
+      assert.isFalse(world.calls.includes("GitHub.createPullRequest"))
+    })
+  )
+
+  it.effect("that a person has closed, or merged as something else, ends the order, by its number", () =>
+    Effect.gen(function* () {
+      const other = { branch, sha: Sha.make("c".repeat(40)) }
+      for (const [all, merged] of [
+        [[ended({})], false],
+        [[ended({ merged: true, head: other })], true]
+      ] as const) {
+        const { result, world } = yield* runAgain(all)
+        if (result._tag !== "Failed") return assert.fail(result._tag)
+        const { reason } = result.error
+        if (reason._tag !== "PullRequestEnded") return assert.fail(reason._tag)
+        assert.deepInclude(reason, { number: 7, merged })
+        assert.strictEqual(world.status, "pr_failed")
+        assert.isFalse(world.calls.includes("Workspace.push"))
+      }
+    })
+  )
+
+  it.effect("that Moose itself has closed is nobody's decision: another one is opened", () =>
+    Effect.gen(function* () {
+      const { result, world } = yield* runAgain([ended({ number: 3 })], { closed: 3 })
+      assert.strictEqual(result._tag, "Completed")
+      assert.include(world.calls, "GitHub.createPullRequest")
+    })
+  )
+
+  it.effect("that is open beside one that was closed is gone on with", () =>
+    Effect.gen(function* () {
+      const { result, world } = yield* runAgain([ended({ number: 3 }), pullRequest])
+      assert.strictEqual(result._tag, "Completed")
+      assert.isFalse(world.calls.includes("GitHub.createPullRequest"))
+    })
+  )
+
+  it.effect("of a branch that an earlier attempt of ours left is made of this one's commit", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const before = Sha.make("c".repeat(40))
+      world.resources.set(`remote_branch ${branch}`, earlier("remote_branch", { sha: before }))
+      // The doubles forget what a row's evidence was when it is announced again; the step has read it by then.
+      world.remoteHead = before
+      const result = yield* runIn(world)
+      assert.strictEqual(result._tag, "Completed")
+      assert.strictEqual(world.remoteHead, headSha)
+    })
+  )
+
+  it.effect(
+    "counts as pushed when the branch shows it, whatever the push said; and not when it does not",
+    () =>
+      Effect.gen(function* () {
+        const lost = new World()
+        const push = () =>
+          Effect.suspend(() => {
+            lost.remoteHead = headSha
+            return Effect.fail(new PushRejected({ branch, evidence }))
+          })
+        assert.strictEqual((yield* runIn(lost, but.workspace(lost, { push })))._tag, "Completed")
+
+        const silent = new World()
+        const result = yield* runIn(silent, but.workspace(silent, { push: () => Effect.void }))
+        if (result._tag !== "Failed") return assert.fail(result._tag)
+        const { reason } = result.error
+        if (reason._tag !== "PullRequestUnverified") return assert.fail(reason._tag)
+        assert.deepInclude(reason, { expected: `${branch} at ${headSha}`, found: "no branch" })
+      })
   )
 
   it.effect("one whose head is not our commit does not count", () =>

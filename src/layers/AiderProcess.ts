@@ -22,6 +22,7 @@ import { inScope, parse, scopeOf } from "./editor/ScopedPath.ts"
 import { printable } from "./editor/Words.ts"
 import { find, open } from "./editor/Worktree.ts"
 import * as GitCommand from "./git/Command.ts"
+import { editorFolderOf } from "./HomeLayout.ts"
 import * as PatchEditor from "./PatchEditor.ts"
 import * as Subprocess from "./Subprocess.ts"
 
@@ -105,7 +106,7 @@ export const layer = (options: { readonly command: string }) =>
         const { workOrderId, run, call, category, rule, instructions, timeoutMs } = input
         const { root, scope, there } = yield* filesOf(input)
         const head = yield* headOf(git, root)
-        const own = `${instructions}.d`
+        const own = editorFolderOf(instructions)
         const disk = onDisk(spawning, own)
         const folder = yield* Effect.mapError(Folder.make(fs, path, own, model), disk)
         const putBack = yield* Effect.mapError(Folder.hide(fs, path, root, folder), disk)

@@ -72,7 +72,9 @@ export const layer = (options: { readonly directory: string }) =>
             }))
           })
         )
-        const instructions = (yield* entries(home.instructions)).map((name) => ({
+        // What an editor keeps beside its instruction file is part of that: with it or left alone, one thing.
+        const told = new Set((yield* entries(home.instructions)).map(HomeLayout.instructionsWith))
+        const instructions = [...told].map((name) => ({
           path: path.join(home.instructions, name),
           ...attemptIn(name.replace(/\.md$/, ""))
         }))

@@ -136,7 +136,7 @@ export const layer = (options: {
       ) {
         const operation = "remove instructions"
         const { instructions } = placesOf(input)
-        for (const target of [instructions, `${instructions}.d`]) {
+        for (const target of [instructions, HomeLayout.editorFolderOf(instructions)]) {
           yield* Effect.mapError(fs.remove(target, { recursive: true, force: true }), (error) =>
             fileReason(operation, target, error)
           )

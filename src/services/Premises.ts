@@ -6,7 +6,7 @@ import type { Service } from "./Contract.ts"
 
 const local = Schema.Union(gitReasons)
 
-/** A worktree or an instruction file. The attempt is what its name says, null where it says none. */
+/** A worktree, or an instruction file with what an editor keeps beside it. The attempt is what its name says, null where it says none. */
 const Found = {
   path: Schema.String,
   workOrderId: Schema.NullOr(WorkOrderId),

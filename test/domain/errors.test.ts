@@ -1,18 +1,36 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { ApplyError, ApplyReason } from "../../src/domain/errors/ApplyError.ts"
+import {
+  ApplyError,
+  ApplyReason,
+  ChecksFailed,
+  EditorRejectedEdits
+} from "../../src/domain/errors/ApplyError.ts"
 import * as Evidence from "../../src/domain/errors/Evidence.ts"
 import { Failure } from "../../src/domain/errors/Failure.ts"
 import { GenerationError, GenerationReason } from "../../src/domain/errors/GenerationError.ts"
 import { PipelineError, type Reason } from "../../src/domain/errors/PipelineError.ts"
-import { PullRequestError, PullRequestReason } from "../../src/domain/errors/PullRequestError.ts"
-import { AuthenticationFailed, TimedOut } from "../../src/domain/errors/Reasons.ts"
+import { MassDeletionRefused, NotRemoved, OrderHeld } from "../../src/domain/errors/PremisesError.ts"
+import {
+  ForgeFailed,
+  HeadMoved,
+  PullRequestEnded,
+  PullRequestError,
+  PullRequestReason
+} from "../../src/domain/errors/PullRequestError.ts"
+import {
+  AuthenticationFailed,
+  BudgetExceeded,
+  GitFailed,
+  TimedOut,
+  UnknownPrice
+} from "../../src/domain/errors/Reasons.ts"
 import { RoutingError, RoutingReason } from "../../src/domain/errors/RoutingError.ts"
 import { TrackingError, TrackingReason } from "../../src/domain/errors/TrackingError.ts"
 import { Run, WorkOrderId } from "../../src/domain/Ids.ts"
 import { componentOf } from "../../src/domain/policies/Component.ts"
 import { meaningOf } from "../../src/domain/policies/Meaning.ts"
-import { samples } from "../../src/testing/Samples.ts"
+import { samples, serviceSamples } from "../../src/testing/Samples.ts"
 
 const failureOf = (step: Failure["step"], reason: Reason) =>
   new Failure({
@@ -88,6 +106,118 @@ describe("every reason", () => {
   }
 })
 
+describe("the words of a reason", () => {
+  const evidence = Evidence.make({ operation: "git fetch", excerpt: "it said no" })
+
+  for (const [tag, reason] of Object.entries(serviceSamples)) {
+    it(`${tag}: say what went wrong in one sentence`, () => {
+      assert.strictEqual(reason._tag, tag)
+      assert.match(reason.message, /^[\p{L}\p{N}].{10,}$/u)
+      assert.notMatch(reason.message, /undefined|\[object|NaN/)
+    })
+  }
+
+  it("name the thing that somebody has to look at", () => {
+    assert.strictEqual(serviceSamples.EscalationMissing.message, "There is no escalation 41")
+    assert.strictEqual(
+      serviceSamples.PullRequestUnrecorded.message,
+      "No work order is known to have pull request #7 of acme/shop"
+    )
+    assert.strictEqual(
+      serviceSamples.BranchOccupied.message,
+      `There is a branch moose/wo-order-1 already, at ${"c".repeat(40)}`
+    )
+    assert.include(
+      serviceSamples.SpoolFailed.message,
+      "/var/lib/moose/spool/escalations cannot be used: EROFS"
+    )
+    assert.include(
+      serviceSamples.ClientManagerUnavailable.message,
+      "cannot be reached: upstream connect error"
+    )
+    assert.include(serviceSamples.ClientManagerRejected.message, "refuses the notice: unknown sender")
+    const workOrderId = WorkOrderId.make("add-discount")
+    assert.strictEqual(new OrderHeld({ workOrderId }).message, "Somebody is at work order add-discount")
+    assert.strictEqual(new NotRemoved({ name: "/w/1" }).message, "/w/1 is still there after its removal")
+    assert.strictEqual(
+      new MassDeletionRefused({ deletions: 40, limit: 25, names: ["/w/1"] }).message,
+      "40 things would be deleted, and one pass deletes at most 25: nothing was repaired"
+    )
+  })
+
+  it("leave out what nobody said", () => {
+    assert.strictEqual(new GitFailed({ evidence }).message, "git fetch failed: it said no")
+    const ended = Evidence.make({ ...evidence, exitCode: 128 })
+    assert.strictEqual(new GitFailed({ evidence: ended }).message, "git fetch failed (exit 128): it said no")
+    assert.strictEqual(new ForgeFailed({ evidence }).message, "git fetch failed (no status): it said no")
+    assert.notInclude(new UnknownPrice({ model: "gpt-99" }).message, "MOOSE_PRICES")
+    const check = { check: "test", log: "" }
+    const silent = Evidence.make({ operation: "npm test", excerpt: "" })
+    assert.strictEqual(
+      new ChecksFailed({ ...check, evidence: silent }).message,
+      'The check "test" fails after the edit'
+    )
+    assert.strictEqual(
+      new ChecksFailed({ ...check, evidence: ended }).message,
+      'The check "test" fails after the edit (exit 128): it said no'
+    )
+  })
+
+  it("of money count what is left, which is never less than nothing", () => {
+    const { message } = new BudgetExceeded({ ...samples.BudgetExceeded, resetsAt: null })
+    assert.include(message, "so $0.350000 is left")
+    assert.notInclude(message, "resets")
+    const over = new BudgetExceeded({ ...samples.BudgetExceeded, settled: samples.BudgetExceeded.limit })
+    assert.strictEqual(over.left, 0)
+  })
+
+  it("of a branch say where it is, also where it is nowhere", () => {
+    const branch = "moose/wo-1"
+    const at = (expected: string | null, found: string | null) =>
+      new HeadMoved({ branch, expected, found }).message
+    assert.include(at("aaa", null), "is at nothing, not at aaa")
+    assert.include(at(null, "bbb"), "is at bbb, not at nothing")
+    assert.include(new PullRequestEnded({ number: 7, merged: true }).message, "merged pull request #7")
+    assert.include(new PullRequestEnded({ number: 7, merged: false }).message, "closed pull request #7")
+  })
+
+  it("of refused edits say which, and how often its model was told", () => {
+    const edit = { path: "src/a.js", problem: "it is not there" }
+    const first = new EditorRejectedEdits({ ...edit, edit: 2 }).message
+    assert.match(first, /^Edit 2 /)
+    assert.notInclude(first, "times")
+    const again = new EditorRejectedEdits({ ...edit, edit: null, rounds: 3 }).message
+    assert.match(again, /^The edits .*its model was shown why 3 times/)
+  })
+})
+
+describe("what a reason means", () => {
+  const condition = {
+    tag: "NetworkReset",
+    category: "transient",
+    severity: "medium",
+    blame: "platform",
+    retryable: true,
+    sideEffect: "none",
+    hint: "The connection broke."
+  } as const
+  const reason = (tag: string) =>
+    new ForgeFailed({
+      evidence: Evidence.make({ operation: "GET /x", excerpt: "", condition: { ...condition, tag } })
+    })
+
+  it("is what the classifier found where it recognised the evidence", () => {
+    const { tag: _, ...found } = condition
+    assert.deepStrictEqual(meaningOf(reason("NetworkReset")), found)
+  })
+
+  it("is the cautious answer where nobody recognised it", () => {
+    const meaning = meaningOf(reason("Unrecognised"))
+    assert.deepStrictEqual(meaning, meaningOf(samples.ForgeFailed))
+    assert.deepInclude(meaning, { category: "ambiguous", retryable: false, sideEffect: "possible" })
+  })
+})
+
 describe("the component of a failure", () => {
   const of = (operation: string) =>
     componentOf(
@@ -98,6 +228,9 @@ describe("the component of a failure", () => {
     assert.strictEqual(of("git push"), "git")
     assert.strictEqual(of("POST /repos/{owner}/{repo}/pulls"), "forge")
     assert.strictEqual(of("POST /chat/completions"), "provider")
+    assert.strictEqual(of("moose.apply_facts"), "store")
+    assert.strictEqual(of("POST /route"), "manager")
+    assert.strictEqual(of("call forge"), "forge")
     assert.strictEqual(componentOf(new TimedOut({ operation: "asking gpt-5", limitMs: 1 })), "provider")
     assert.strictEqual(componentOf(new TimedOut({ operation: "git fetch", limitMs: 1 })), "git")
     assert.strictEqual(componentOf(new TimedOut({ operation: "applying", limitMs: 1 })), "pipeline")

@@ -54,6 +54,9 @@ describe("HomeFolder", () => {
         byHand(mirror, "update-ref", "refs/moose/quarantine/odd", made)
         yield* write(home.worktrees, "other-project/what is this/file", "")
         yield* write(home.instructions, "wo-1-1.md", "# Do it")
+        // What an editor keeps beside its instruction file, also where that is gone.
+        yield* write(home.instructions, "wo-1-1.md.d/home/.gitconfig", "")
+        yield* write(home.instructions, "wo-2-3.md.d/chat.md", "")
         const found = yield* premises.look({ projects: [project, ProjectId.make("empty")] })
         assert.deepStrictEqual(found.worktrees, [
           {
@@ -65,7 +68,12 @@ describe("HomeFolder", () => {
           { path: worktree, project, workOrderId, run }
         ])
         assert.deepStrictEqual(found.instructions, [
-          { path: home.instructionsOf(workOrderId, run), workOrderId, run }
+          { path: home.instructionsOf(workOrderId, run), workOrderId, run },
+          {
+            path: home.instructionsOf(WorkOrderId.make("wo-2"), Run.make(3)),
+            workOrderId: WorkOrderId.make("wo-2"),
+            run: Run.make(3)
+          }
         ])
         assert.deepStrictEqual(found.branches, [
           { project, branch: "moose/wo-else", sha: base, workOrderId: null },

@@ -122,6 +122,7 @@ describe("Reconciler", () => {
 
         assert.isFalse(yield* scene.exists(left.undone.worktree))
         assert.isFalse(yield* scene.exists(left.undone.instructions))
+        assert.isFalse(yield* scene.exists(left.undone.editorFolder))
         assert.strictEqual(git(scene.mirror, "rev-parse", quarantineRef(lost, run1)), tip)
         assert.strictEqual(git(scene.mirror, "for-each-ref", `refs/heads/${left.undone.branch}`), "")
         const states = (yield* scene.rows(kept)).map(({ kind, state }) => `${kind} ${state}`)
@@ -148,7 +149,7 @@ describe("Reconciler", () => {
       Effect.gen(function* () {
         const scene = yield* make
         const id = yield* scene.submit("order-1")
-        const { worktree } = yield* scene
+        const { editorFolder, worktree } = yield* scene
           .abandon(id, { status: "routing" })
           .pipe(Effect.provide(scene.inHome))
         const lease = (seconds: number) => scene.sql`
@@ -163,11 +164,13 @@ describe("Reconciler", () => {
         // Not for long.
         assert.deepStrictEqual(said(yield* scene.pass()), [])
         assert.isTrue(yield* scene.exists(worktree))
+        assert.isTrue(yield* scene.exists(editorFolder))
         assert.sameMembers(said(yield* scene.pass({ leftAfter })), [
           "OrphanWorktree Repaired",
           "OrphanInstructionFile Repaired"
         ])
         assert.isFalse(yield* scene.exists(worktree))
+        assert.isFalse(yield* scene.exists(editorFolder))
         assert.deepStrictEqual(said(yield* scene.pass({ leftAfter })), [])
 
         yield* scene.run([id])

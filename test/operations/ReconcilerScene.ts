@@ -154,6 +154,9 @@ export const make = Effect.gen(function* () {
     })
     yield* workspace.openWorktree({ ...attempt, baseBranch, baseSha })
     yield* workspace.writeInstructions({ ...attempt, content: "# Do it" })
+    // What an outside editor keeps beside them while it works.
+    const editorFolder = HomeLayout.editorFolderOf(instructions)
+    yield* fs.makeDirectory(`${editorFolder}/home`, { recursive: true })
     yield* fs.writeFileString(`${worktree}/src/a.js`, `export const total = "${id}"\n`)
     const message = `Round half up\n\nMoose-Work-Order: ${id}\n`
     const change = yield* workspace.commit({
@@ -176,7 +179,7 @@ export const make = Effect.gen(function* () {
     if (how.status !== "routing") {
       yield* sql`update moose.executions set state = 'done', owner = null where work_order = ${id}`
     }
-    return { at, branch, change, directory, instructions, worktree }
+    return { at, branch, change, directory, instructions, editorFolder, worktree }
   })
 
   const escalations = Effect.map(

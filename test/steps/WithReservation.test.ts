@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Deferred, Effect, Exit, Fiber } from "effect"
+import { Data, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { LedgerConflict, LedgerUnavailable } from "../../src/domain/errors/Reasons.ts"
 import { Limits } from "../../src/domain/policies/Limits.ts"
 import { Usd } from "../../src/domain/Usd.ts"
+import { Budget } from "../../src/services/Budget.ts"
 import { withReservation } from "../../src/steps/WithReservation.ts"
 import { World, at } from "../support/World.ts"
 
@@ -81,6 +83,69 @@ describe("a paid call", () => {
       assert.strictEqual(renewed(), 3)
       yield* TestClock.adjust(Limits.reservationLease)
       assert.strictEqual(renewed(), 3)
+    })
+  )
+
+  /** The ledger of a world, but for some of its answers; and what is told of reservations that stay open. */
+  const withLedger = Effect.fnUntraced(function* (
+    change: Partial<Budget["Service"]>,
+    call: Effect.Effect<string, Failed>
+  ) {
+    const world = new World()
+    const told: Array<string> = []
+    const unclosed = (reason: LedgerUnavailable | LedgerConflict) =>
+      Effect.sync(() => void told.push(reason.message))
+    const ledger = Layer.effect(
+      Budget,
+      Effect.map(Budget, (real) => ({ ...real, ...change }))
+    ).pipe(Layer.provide(world.services()))
+    const paid = call.pipe(
+      withReservation({ ...estimate, unclosed }),
+      Effect.exit,
+      Effect.provide(Layer.provideMerge(ledger, world.services()))
+    )
+    const fiber = yield* Effect.forkChild(paid)
+    for (let times = 0; times < 40; times++) yield* TestClock.adjust("5 seconds")
+    return { exit: yield* Fiber.join(fiber), told, world }
+  })
+
+  const evidence = { operation: "moose.presume", excerpt: "starting up" }
+  const spent = Effect.fail(new Failed({ spent: true }))
+
+  it.effect("whose reservation cannot be closed ends as it ended all the same, and that is told", () =>
+    Effect.gen(function* () {
+      const away = yield* withLedger(
+        { presume: () => Effect.fail(new LedgerUnavailable({ evidence })) },
+        spent
+      )
+      assert.deepStrictEqual(away.exit, Exit.fail(new Failed({ spent: true })))
+      assert.deepStrictEqual(away.told, ["The ledger cannot be reached (moose.presume): starting up"])
+
+      const broken = yield* withLedger({ presume: () => Effect.die(new TypeError("oops")) }, spent)
+      assert.deepStrictEqual(broken.exit, Exit.fail(new Failed({ spent: true })))
+      assert.deepStrictEqual(broken.told, ["The ledger refused (close a reservation): TypeError: oops"])
+      const bare = yield* withLedger({ presume: () => Effect.die("a word") }, spent)
+      assert.deepStrictEqual(bare.told, ["The ledger refused (close a reservation): a word"])
+    })
+  )
+
+  it.effect("is closed by a ledger that comes back", () =>
+    Effect.gen(function* () {
+      let tries = 0
+      const presume = () =>
+        Effect.suspend(() => (++tries < 3 ? Effect.fail(new LedgerUnavailable({ evidence })) : Effect.void))
+      const { told } = yield* withLedger({ presume }, spent)
+      assert.deepStrictEqual([tries, told], [3, []])
+    })
+  )
+
+  it.effect("goes on when its reservation cannot be renewed: its bill still counts", () =>
+    Effect.gen(function* () {
+      const long: Effect.Effect<string, Failed> = Effect.as(Effect.sleep("65 seconds"), "done")
+      const renew = () => Effect.fail(new LedgerConflict({ problem: "presumed", evidence }))
+      const { exit, world } = yield* withLedger({ renew }, long)
+      assert.deepStrictEqual(exit, Exit.succeed("done"))
+      assert.deepInclude(world.facts[0], { _tag: "CostSettled", amount: Usd.make(7) })
     })
   )
 })
