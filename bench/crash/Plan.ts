@@ -27,7 +27,7 @@ export type Effect = typeof Effect.Type
 export const Phase = Schema.Literals(["before", "during", "after"])
 export type Phase = typeof Phase.Type
 
-/** A place in what one process does, counted from when the process began. */
+/** A place in what one process does, counted from when it got the work. */
 export const Point = Schema.Struct({ effect: Effect, phase: Phase, occurrence: Schema.Int })
 export type Point = typeof Point.Type
 
@@ -121,6 +121,22 @@ const places: Record<Disturbance, ReadonlyArray<Effect>> = {
   "disk full": ["worktree", "commit"]
 }
 
+/** About the order in which an undisturbed process comes to them; what takes over goes on from there. */
+const inOrder: ReadonlyArray<Effect> = [
+  "reservation",
+  "model call",
+  "closing",
+  "settlement",
+  "worktree",
+  "intent",
+  "commit",
+  "clean-up",
+  "journal",
+  "push",
+  "pull request",
+  "end"
+]
+
 const killsMax = 3
 
 /** The schedule of a number from 1 on. Each number's first kill is in another place than its neighbour's. */
@@ -128,8 +144,13 @@ export const of = (seed: number): Plan => {
   const draw = (...names: ReadonlyArray<string | number>) => chance(seed, ...names)
   const pick = <A>(from: ReadonlyArray<A>, otherwise: A, ...names: ReadonlyArray<string | number>): A =>
     from[Math.floor(draw(...names) * from.length)] ?? otherwise
+  const first = cells[seed % cells.length]
+  const further = cells.filter(
+    ({ effect }) =>
+      effect !== "closing" && inOrder.indexOf(effect) >= inOrder.indexOf(first?.effect ?? "reservation")
+  )
   const kill = (index: number): Kill => {
-    const drawn = index === 0 ? cells[seed % cells.length] : pick(cells, undefined, "cell", index)
+    const drawn = index === 0 ? first : pick(further, undefined, "cell", index)
     const { effect, phase } = drawn ?? { effect: "end", phase: "before" }
     const often = index === 0 ? (occurrences[effect] ?? 1) : 1
     return {

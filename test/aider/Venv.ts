@@ -43,8 +43,13 @@ const python = (): string => {
   return found
 }
 
+const binary = join(folder, "bin", "aider")
+
+/** An Aider that is there already; nothing is installed. */
+export const found = (): string | undefined =>
+  process.env["MOOSE_AIDER"] ?? (existsSync(binary) ? binary : undefined)
+
 const make = (): string => {
-  const binary = join(folder, "bin", "aider")
   const stamp = join(folder, "requirements.sha256")
   const wanted = createHash("sha256").update(readFileSync(requirements)).digest("hex")
   if (existsSync(binary) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return binary

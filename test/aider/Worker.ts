@@ -20,7 +20,6 @@ import { Projects } from "../../src/services/Projects.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { AiMock } from "../support/AiMock.ts"
 import { git, sha } from "../support/GitSandbox.ts"
-import * as TestDatabase from "../support/TestDatabase.ts"
 import { order as anyOrder, project as anyProject } from "../support/World.ts"
 import { before, teach } from "./Replies.ts"
 import * as Venv from "./Venv.ts"
@@ -37,7 +36,8 @@ const tables = {
   park: { first: Duration.millis(500), longest: Duration.seconds(5) }
 }
 
-const settings = (aider: string | undefined) =>
+/** `null`: no Aider at all. */
+const settings = (aider: string | null | undefined) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -56,20 +56,20 @@ const settings = (aider: string | undefined) =>
         prices: undefined,
         managerUrl: undefined,
         clientManagerUrl: undefined,
-        editor: "aider",
-        aider: aider ?? (yield* Venv.aider),
+        editor: aider === null ? "built-in" : "aider",
+        aider: aider === null ? "aider" : (aider ?? (yield* Venv.aider)),
         slots: 8
       })
     })
   )
 
 /** A worker as it is in earnest: PostgreSQL, git, the local forge, Aider, the gateway; only the model is a mock. */
-export const layer = (aider?: string) =>
+export const layerOn = <E, R>(database: Layer.Layer<PgClient.PgClient, E, R>, aider?: string | null) =>
   Environment.worker().pipe(
     Layer.provideMerge(Environment.tools),
     Layer.provideMerge(Environment.localForge),
     Layer.provideMerge(Environment.store),
-    Layer.provideMerge(TestDatabase.layer),
+    Layer.provideMerge(database),
     Layer.provideMerge(settings(aider)),
     Layer.provide(Layer.succeed(Policies, tables)),
     Layer.provideMerge(AiMock.layer),

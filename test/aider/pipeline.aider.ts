@@ -10,6 +10,7 @@ import { AiMock } from "../support/AiMock.ts"
 import { git } from "../support/GitSandbox.ts"
 import { running } from "../support/Processes.ts"
 import { whole } from "../support/EditorSuite.ts"
+import { layer as workerLayer } from "./TestWorker.ts"
 import * as Worker from "./Worker.ts"
 
 /* Orders from submission to pull request, or to their failure, with a real Aider that asks through the gateway. */
@@ -65,7 +66,7 @@ const failures: Record<string, Expectation> = {
 }
 
 describe("Aider in the pipeline", () => {
-  layer(Worker.layer(), { excludeTestServices: true, timeout: minutes })((it) => {
+  layer(workerLayer(), { excludeTestServices: true, timeout: minutes })((it) => {
     it.effect(
       "makes an order's change, which becomes a pull request, and leaves nothing behind",
       () =>
@@ -86,7 +87,7 @@ describe("Aider in the pipeline", () => {
           )
           assert.deepStrictEqual(yield* Worker.leftovers, [])
           const mirror = `${home}/mirrors/aider.git`
-          assert.notMatch(git(mirror, "config", "--list"), /user\.|aider/i)
+          assert.notMatch(git(mirror, "config", "--local", "--list"), /user\.|aider/i)
           const orders = yield* WorkOrders
           const timeline = yield* orders.timeline({ id: done.order.id, after: 0, limit: 200 })
           const told = timeline.filter(({ kind }) => kind === "Noted").map(({ message }) => message)
@@ -179,7 +180,7 @@ describe("a program that is no such Aider", () => {
         Worker.proposes(yield* AiMock, word, [Worker.rounding])
         const { status, failure } = yield* Worker.ends(yield* Worker.submit(word))
         return [status, failure?.tag]
-      }).pipe(Effect.provide(Worker.layer(aider)))
+      }).pipe(Effect.provide(workerLayer(aider)))
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))
 
   it.live(

@@ -1,4 +1,4 @@
-import { Array as Arr, Result } from "effect"
+import { Array as Arr } from "effect"
 import { type Edit, Proposal } from "../../domain/Proposal.ts"
 import { ownSettings } from "./Folder.ts"
 
@@ -13,9 +13,8 @@ const isByHand = ({ _tag, path }: Edit): boolean =>
 export const divide = (
   proposal: Proposal
 ): { readonly asked: Proposal | undefined; readonly byHand: Proposal | undefined } => {
-  const [asked, byHand] = Arr.partition(proposal.edits, (edit) =>
-    isByHand(edit) ? Result.succeed(edit) : Result.fail(edit)
-  )
+  const asked = proposal.edits.filter((edit) => !isByHand(edit))
+  const byHand = proposal.edits.filter(isByHand)
   const paths = new Set(asked.map(({ path }) => path))
   if (!Arr.isArrayNonEmpty(asked) || byHand.some(({ path }) => paths.has(path))) {
     return { asked: undefined, byHand: proposal }
