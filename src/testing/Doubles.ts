@@ -6,6 +6,7 @@ import { WorkOrder } from "../domain/WorkOrder.ts"
 import * as pipeline from "../pipeline.ts"
 import * as MemoryEngine from "./memory/Engine.ts"
 import * as Escalating from "./memory/Escalating.ts"
+import * as Gateway from "./memory/Gateway.ts"
 import * as Ledger from "./memory/Ledger.ts"
 import * as Outside from "./memory/Outside.ts"
 import { State } from "./memory/State.ts"
@@ -63,6 +64,7 @@ export const make = () => {
       Store.layer(state),
       Ledger.layer(state),
       Escalating.layer(state, desk),
+      Gateway.layer(state),
       Outside.layer(outside)
     ),
     /** The durable engine's behaviour, over this store. */

@@ -9,6 +9,8 @@ import { Git, GitContract } from "../services/Git.ts"
 import { GitHub, GitHubContract } from "../services/GitHub.ts"
 import { Incidents, IncidentsContract } from "../services/Incidents.ts"
 import { Manager, ManagerContract } from "../services/Manager.ts"
+import { ModelGateway, ModelGatewayContract } from "../services/ModelGateway.ts"
+import { ModelReplies, ModelRepliesContract } from "../services/ModelReplies.ts"
 import { Projects, ProjectsContract } from "../services/Projects.ts"
 import { Proposer, ProposerContract } from "../services/Proposer.ts"
 import { Resources, ResourcesContract } from "../services/Resources.ts"
@@ -29,6 +31,8 @@ export const contracts = {
   GitHub: GitHubContract,
   Incidents: IncidentsContract,
   Manager: ManagerContract,
+  ModelGateway: ModelGatewayContract,
+  ModelReplies: ModelRepliesContract,
   Projects: ProjectsContract,
   Proposer: ProposerContract,
   Resources: ResourcesContract,
@@ -51,6 +55,8 @@ export type AnyService =
   | GitHub
   | Incidents
   | Manager
+  | ModelGateway
+  | ModelReplies
   | Projects
   | Proposer
   | Resources
@@ -125,6 +131,8 @@ export const subjects: { readonly [S in ServiceName]: Subject } = {
   GitHub: subject("GitHub", GitHub, GitHubContract),
   Incidents: subject("Incidents", Incidents, IncidentsContract),
   Manager: subject("Manager", Manager, ManagerContract),
+  ModelGateway: subject("ModelGateway", ModelGateway, ModelGatewayContract),
+  ModelReplies: subject("ModelReplies", ModelReplies, ModelRepliesContract),
   Projects: subject("Projects", Projects, ProjectsContract),
   Proposer: subject("Proposer", Proposer, ProposerContract),
   Resources: subject("Resources", Resources, ResourcesContract),

@@ -9,6 +9,8 @@ import { Escalations } from "../../src/services/Escalations.ts"
 import { PullRequest } from "../../src/domain/PullRequest.ts"
 import { Git } from "../../src/services/Git.ts"
 import { GitHub } from "../../src/services/GitHub.ts"
+import { ModelGateway } from "../../src/services/ModelGateway.ts"
+import { ModelReplies } from "../../src/services/ModelReplies.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
@@ -48,7 +50,22 @@ const openPull = new PullRequest({
   base: { branch: "main" }
 })
 
-/** The calls that commands and route handlers make themselves. */
+const [model] = Doubles.route.models
+if (model === undefined) throw new Error("the doubles' route names no model")
+
+/** A reply that a program bought under the reservation that there is. */
+const program = { ...at, call: "applying/program/1", request: "0".repeat(64), ordinal: 1 }
+const bought = {
+  ...program,
+  reservation: ReservationId.make("reservation-1"),
+  model: model.model,
+  finish: "stop",
+  usage: { inputTokens: 1000, outputTokens: 100 },
+  amount: Usd.make(450),
+  reply: { contentType: "application/json", body: "{}" }
+} as const
+
+/** The calls that commands and route handlers make themselves; and those of an editor that brings its own client. */
 const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: string }, AnyService>>> = {
   "Budget.settle": Effect.flatMap(Budget, (budget) =>
     budget.settle({
@@ -75,6 +92,13 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "GitHub.closePullRequest": Effect.flatMap(GitHub, (github) =>
     github.closePullRequest({ repository: project.repository.forge, number: 1 })
   ),
+  "ModelGateway.open": Effect.flatMap(ModelGateway, (gateway) =>
+    gateway.open({ ...at, call: program.call, category: "applying", rule: "first", model })
+  ),
+  "ModelGateway.account": Effect.flatMap(ModelGateway, (gateway) => gateway.account({ id: program.call })),
+  "ModelGateway.close": Effect.flatMap(ModelGateway, (gateway) => gateway.close({ id: program.call })),
+  "ModelReplies.find": Effect.flatMap(ModelReplies, (replies) => replies.find(program)),
+  "ModelReplies.keep": Effect.flatMap(ModelReplies, (replies) => replies.keep(bought)),
   "Projects.put": Effect.flatMap(Projects, (projects) => projects.put(project)),
   "Projects.list": Effect.flatMap(Projects, (projects) => projects.list({})),
   "WorkOrders.submit": Effect.flatMap(WorkOrders, (orders) => orders.submit(another)),
@@ -133,6 +157,8 @@ const heldBy = ({ state, outside }: Doubles.Doubles): string =>
       orders: [...state.orders.values()],
       projects: [...state.projects.values()],
       ledger: state.ledger,
+      replies: state.replies,
+      accesses: [...state.gatewayAccesses],
       escalations: state.escalations
     },
     (key, value) => (/At$|Since$|From$|Deadline$/.test(key) ? typeof value : value)
@@ -141,6 +167,7 @@ const heldBy = ({ state, outside }: Doubles.Doubles): string =>
 /** What some calls find there: an open pull request, an order that failed, is paused, or has a pull request. */
 const prepare = ({ state, outside }: Doubles.Doubles, method: MethodName) => {
   outside.pullRequests.push(openPull)
+  if (method === "ModelGateway.close") state.gatewayAccesses.add(program.call)
   const row = state.orders.get(id)
   if (row === undefined) return
   if (method === "WorkOrders.retry")
