@@ -72,16 +72,18 @@ export const teach = (mock: LLMock): void => {
   mock.onMessage("half-fits", text(`${good}\n${unfit}`))
   mock.onMessage("fits-at-last", text(unfit))
   // What Aider sends back after an edit that did not fit does not name the order, but the conversation does.
-  const again = (word: string, content: string) =>
+  const again = (word: string, content: string, after = "failed to match") =>
     mock.addFixture({
       match: {
         predicate: ({ messages }) =>
-          JSON.stringify(messages.at(-1) ?? "").includes("failed to match") &&
+          JSON.stringify(messages.at(-1) ?? "").includes(after) &&
           messages.some(({ content }) => JSON.stringify(content).includes(word))
       },
       response: text(content)
     })
   again("never-fits", unfit)
+  // It adds files that its model names by itself, and asks again.
+  again("out-of-scope", answers["out-of-scope"].content, "I added these files to the chat")
   again("gives-up", "I do not know how to make it fit.")
   again("half-fits", "I do not know how to make the rest fit.")
   again("fits-at-last", good)

@@ -42,6 +42,7 @@ const isWhatWasMet = (event: ErrorEvent, reason: AnyReason, met: Met, row: Told)
 const componentOfService: Readonly<Partial<Record<string, string>>> = {
   GitHub: "forge",
   Workspace: "git",
+  CodeEditor: "editor",
   Proposer: "provider",
   Manager: "manager"
 }

@@ -21,6 +21,7 @@ export type Component = typeof Component.Type
 /** Operations as the layers name them: "git push", "POST /repos/{owner}/{repo}/pulls", "moose.apply_facts". */
 const byOperation = (operation: string): Component => {
   if (operation.startsWith("git ")) return "git"
+  if (/^(?:start )?aider\b/.test(operation)) return "editor"
   if (operation.startsWith("moose.")) return "store"
   if (/^(?:ask(?:ing)? |call provider:|POST \/(?:chat|responses|messages))/.test(operation)) return "provider"
   if (operation === "POST /route") return "manager"
