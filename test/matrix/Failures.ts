@@ -43,6 +43,7 @@ const componentOfService: Readonly<Partial<Record<string, string>>> = {
   GitHub: "forge",
   Workspace: "git",
   Proposer: "provider",
+  CodeEditor: "provider",
   Manager: "manager"
 }
 
