@@ -6,6 +6,7 @@ import { WorkOrder } from "../domain/WorkOrder.ts"
 import * as pipeline from "../pipeline.ts"
 import * as MemoryEngine from "./memory/Engine.ts"
 import * as Escalating from "./memory/Escalating.ts"
+import * as Gateway from "./memory/Gateway.ts"
 import * as Ledger from "./memory/Ledger.ts"
 import * as Outside from "./memory/Outside.ts"
 import { State } from "./memory/State.ts"
@@ -51,6 +52,15 @@ export const make = () => {
   const state = new State()
   const outside = new Outside.Outside()
   const desk = new Escalating.Desk()
+  const programs = new Gateway.Programs()
+  const services = Layer.mergeAll(
+    Store.layer(state),
+    Ledger.layer(state),
+    Gateway.replies(state),
+    Escalating.layer(state, desk),
+    Outside.layer(outside)
+  )
+  const gateway = Gateway.layer(programs)
   return {
     /** What the store has. */
     state,
@@ -58,13 +68,12 @@ export const make = () => {
     outside,
     /** What the client manager was told, and what is spooled. */
     desk,
+    /** Programs that ask models through the gateway. */
+    programs,
     /** All services. */
-    services: Layer.mergeAll(
-      Store.layer(state),
-      Ledger.layer(state),
-      Escalating.layer(state, desk),
-      Outside.layer(outside)
-    ),
+    services: Layer.provideMerge(gateway, services),
+    /** The gateway alone, over other services: what they meet is met by its programs. */
+    gateway,
     /** The durable engine's behaviour, over this store. */
     engine: MemoryEngine.layer(state),
     /** Stores the project and the order, as if it had been submitted at `submittedAt` (milliseconds since 1970), or now. */

@@ -9,6 +9,8 @@ import { Git, GitContract } from "../services/Git.ts"
 import { GitHub, GitHubContract } from "../services/GitHub.ts"
 import { Incidents, IncidentsContract } from "../services/Incidents.ts"
 import { Manager, ManagerContract } from "../services/Manager.ts"
+import { ModelGateway, ModelGatewayContract } from "../services/ModelGateway.ts"
+import { ModelReplies, ModelRepliesContract } from "../services/ModelReplies.ts"
 import { Premises, PremisesContract } from "../services/Premises.ts"
 import { Projects, ProjectsContract } from "../services/Projects.ts"
 import { Proposer, ProposerContract } from "../services/Proposer.ts"
@@ -31,6 +33,8 @@ export const contracts = {
   GitHub: GitHubContract,
   Incidents: IncidentsContract,
   Manager: ManagerContract,
+  ModelGateway: ModelGatewayContract,
+  ModelReplies: ModelRepliesContract,
   Premises: PremisesContract,
   Projects: ProjectsContract,
   Proposer: ProposerContract,
@@ -55,6 +59,8 @@ export type AnyService =
   | GitHub
   | Incidents
   | Manager
+  | ModelGateway
+  | ModelReplies
   | Premises
   | Projects
   | Proposer
@@ -131,6 +137,8 @@ export const subjects: { readonly [S in ServiceName]: Subject } = {
   GitHub: subject("GitHub", GitHub, GitHubContract),
   Incidents: subject("Incidents", Incidents, IncidentsContract),
   Manager: subject("Manager", Manager, ManagerContract),
+  ModelGateway: subject("ModelGateway", ModelGateway, ModelGatewayContract),
+  ModelReplies: subject("ModelReplies", ModelReplies, ModelRepliesContract),
   Premises: subject("Premises", Premises, PremisesContract),
   Projects: subject("Projects", Projects, ProjectsContract),
   Proposer: subject("Proposer", Proposer, ProposerContract),

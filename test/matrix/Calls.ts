@@ -9,6 +9,7 @@ import { Escalations } from "../../src/services/Escalations.ts"
 import { PullRequest } from "../../src/domain/PullRequest.ts"
 import { Git } from "../../src/services/Git.ts"
 import { GitHub } from "../../src/services/GitHub.ts"
+import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import { Premises } from "../../src/services/Premises.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import { Reconciliation } from "../../src/services/Reconciliation.ts"
@@ -91,6 +92,7 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "GitHub.closePullRequest": Effect.flatMap(GitHub, (github) =>
     github.closePullRequest({ repository: project.repository.forge, number: 1 })
   ),
+  "ModelGateway.account": Effect.flatMap(ModelGateway, (gateway) => gateway.account({ id: "access-1" })),
   "Premises.look": Effect.flatMap(Premises, (premises) => premises.look({ projects: [project.id] })),
   "Premises.clearWorktree": Effect.flatMap(Premises, (premises) =>
     premises.clearWorktree({ project: project.id, ...at })

@@ -10,8 +10,12 @@ import { isSettled } from "../../src/domain/Status.ts"
 import * as ReservationSweep from "../../src/operations/ReservationSweep.ts"
 import * as pipeline from "../../src/pipeline.ts"
 import { WorkOrder } from "../../src/domain/WorkOrder.ts"
+import { EditorTimedOut } from "../../src/domain/errors/ApplyError.ts"
+import { verdictOf } from "../../src/layers/aider/Conclude.ts"
 import { Checks } from "../../src/services/Checks.ts"
+import { CodeEditor } from "../../src/services/CodeEditor.ts"
 import { Manager } from "../../src/services/Manager.ts"
+import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
 import { applying } from "../../src/steps/Applying.ts"
 import { creatingPr } from "../../src/steps/CreatingPr.ts"
@@ -76,6 +80,44 @@ const script = (driver: DriverName): Layer.Layer<never, never, AnyService> => {
     default:
       return Layer.empty
   }
+}
+
+/** As Aider does: what its model and the ledger said is read in the gateway's account, and its time is bounded. */
+const askingEditor = ({ programs }: Doubles.Doubles) =>
+  Layer.effect(
+    CodeEditor,
+    Effect.gen(function* () {
+      const gateway = yield* ModelGateway
+      const { ready, apply } = yield* CodeEditor
+      return CodeEditor.of({
+        ready,
+        apply: Effect.fnUntraced(function* (input) {
+          const { workOrderId, run, call, category, rule, model, timeoutMs } = input
+          if (model === null) return yield* apply(input)
+          const { account, over } = yield* Effect.acquireUseRelease(
+            gateway.open({ workOrderId, run, call, category, rule, model }),
+            ({ id }) =>
+              Effect.gen(function* () {
+                const asked = programs.ask(id, Doubles.proposal.summary)
+                const over = yield* Effect.timeoutOption(asked, timeoutMs)
+                return { over, account: yield* gateway.close({ id }) }
+              }),
+            ({ id }) => gateway.close({ id })
+          )
+          if (Option.isNone(over)) return yield* new EditorTimedOut({ editor: "aider", limitMs: timeoutMs })
+          const verdict = verdictOf(account, model)
+          return yield* verdict === undefined ? apply(input) : Effect.fail(verdict)
+        })
+      })
+    })
+  )
+
+/** Faults of the gateway stand before it, and all others behind it. */
+const withEditor = (it: Case, doubles: Doubles.Doubles, faulty: Layer.Layer<never, never, AnyService>) => {
+  const editor = askingEditor(doubles)
+  return it.method.startsWith("ModelGateway.")
+    ? editor.pipe(Layer.provideMerge(faulty), Layer.provideMerge(doubles.gateway))
+    : editor.pipe(Layer.provideMerge(doubles.gateway), Layer.provideMerge(faulty))
 }
 
 /** The five steps, of which the last is given another pull request than the fourth answered. */
@@ -169,6 +211,7 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
     never,
     AnyService
   >
+  const all = it.driver === "order, editor asks" ? withEditor(it, doubles, faulty) : faulty
   const cancel = Effect.sync(() => state.engine?.interrupt(Doubles.at.workOrderId, Doubles.at.run))
   const { layer, run } = it.driver === "order, another pull request" ? swapped : pipeline
   const mends = it.driver === "order, check fails"
@@ -179,7 +222,7 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
   )
   const order = Effect.andThen(submit, run(Doubles.at)).pipe(
     Effect.provide(
-      layer.pipe(Layer.provideMerge(faulty), Layer.provideMerge(services), Layer.provideMerge(doubles.engine))
+      layer.pipe(Layer.provideMerge(all), Layer.provideMerge(services), Layer.provideMerge(doubles.engine))
     ),
     Effect.provideService(Faults.CurrentInterrupter, cancel),
     Effect.provideService(RetryBudget.CurrentRetryBudget, RetryBudget.make()),

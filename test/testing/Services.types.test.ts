@@ -9,6 +9,8 @@ import type { Git } from "../../src/services/Git.ts"
 import type { GitHub } from "../../src/services/GitHub.ts"
 import type { Incidents } from "../../src/services/Incidents.ts"
 import type { Manager } from "../../src/services/Manager.ts"
+import type { ModelGateway } from "../../src/services/ModelGateway.ts"
+import type { ModelReplies } from "../../src/services/ModelReplies.ts"
 import type { Premises } from "../../src/services/Premises.ts"
 import type { Projects } from "../../src/services/Projects.ts"
 import type { Proposer } from "../../src/services/Proposer.ts"
@@ -33,6 +35,8 @@ interface Services {
   readonly GitHub: GitHub["Service"]
   readonly Incidents: Incidents["Service"]
   readonly Manager: Manager["Service"]
+  readonly ModelGateway: ModelGateway["Service"]
+  readonly ModelReplies: ModelReplies["Service"]
   readonly Premises: Premises["Service"]
   readonly Projects: Projects["Service"]
   readonly Proposer: Proposer["Service"]
