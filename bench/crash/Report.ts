@@ -7,16 +7,20 @@ import type { Death, Result } from "./Schedule.ts"
 export const quantile = (of: ReadonlyArray<number>, share: number): number =>
   of.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(of.length * share) - 1)] ?? Number.NaN
 
-/** Where a process was killed: the last thing it did, and after how many others. */
-export const place = ({ kill, path }: Death): string => {
+/** Where a process was killed: the last thing it did. */
+const where = ({ kill, path }: Death): string => {
   const last = path.at(-1) ?? "- before anything"
   const [step, ...what] = last.split(": ")
   const at = kill.phase === "during" ? what.join().replace("before", "during") : what.join()
-  return `killed ${at}${step === "-" ? "" : ` of ${step}`}, after ${path.length - 1} other signs of life`
+  return `killed ${at}${step === "-" ? "" : ` of ${step}`}`
 }
 
+/** The same, and after how many signs of life. */
+export const place = (death: Death): string =>
+  `${where(death)}, after ${death.path.length - 1} other signs of life`
+
 /** All of a schedule's, to compare two runs of it. */
-export const places = ({ deaths }: Result): string => deaths.map(place).join("; ")
+export const places = ({ deaths }: Result): string => deaths.map(where).join("; ")
 
 const isAt = (cell: (typeof Plan.cells)[number]) => (death: Death) =>
   death.kill.effect === cell.effect && death.kill.phase === cell.phase

@@ -1,4 +1,12 @@
-import { readFileSync, existsSync, symlinkSync, mkdirSync, writeFileSync, rmSync } from "node:fs"
+import {
+  appendFileSync,
+  readFileSync,
+  existsSync,
+  symlinkSync,
+  mkdirSync,
+  writeFileSync,
+  rmSync
+} from "node:fs"
 import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
 import {
@@ -82,8 +90,6 @@ export interface Result {
   readonly ms: number
 }
 
-const gitOnes: ReadonlyArray<Plan.Effect> = ["worktree", "commit", "clean-up"]
-
 const readTrace = Schema.decodeUnknownSync(Schema.fromJsonString(Trace))
 const traceOf = (file: string): ReadonlyArray<Trace> =>
   existsSync(file)
@@ -153,6 +159,8 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
   const home = join(directory, "home")
   const trace = join(directory, "trace.jsonl")
   const log = join(directory, "log.jsonl")
+  const deathsFile = join(directory, "deaths")
+  writeFileSync(deathsFile, "")
   const programs = Programs.write(join(directory, "programs"), "/usr/bin/git")
   mkdirSync(home)
 
@@ -175,11 +183,10 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
     /** Runs what a worker asks for, as long as the schedule. */
     const fork = yield* FiberSet.makeRuntime<Parts>()
     const over = yield* Deferred.make<void>()
-    const deaths: Array<Omit<Death, "path" | "takeoverMs"> & { readonly worker: number }> = []
+    const deaths: Array<{ readonly worker: number; readonly at: number; readonly another: boolean }> = []
     const disturbing: Array<Fiber.Fiber<unknown, unknown>> = []
     const alive = new Set<Worker>()
     const odd: Array<string> = []
-    let lives = 0
     let disturbed = false
     let databaseWasDown = false
 
@@ -267,7 +274,6 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
     const supervise: Effect.Effect<void, unknown, Parts> = Effect.gen(function* () {
       while (true) {
         const worker = yield* lane.pool.take
-        const kill = plan.kills[lives++] ?? null
         const { act, stopped } = hear(worker)
         worker.listen((report) => {
           const fiber = fork(act(report))
@@ -282,15 +288,13 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
           modelUrl: model.url,
           home,
           execution: execution(order),
-          // Only who needs it gets the slower git.
-          programs:
-            disk?.kind === "limit" || (kill?.phase === "during" && gitOnes.includes(kill.effect))
-              ? programs
-              : null,
+          programs,
+          limited: disk?.kind === "limit",
           trace,
           log,
           leaseMs,
-          kill,
+          kills: plan.kills,
+          deaths: deathsFile,
           disturbedAt:
             plan.disturbance === "none" || plan.disturbance === "two workers" || disturbed
               ? null
@@ -300,8 +304,8 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
         const at = yield* Effect.raceFirst(worker.died, Effect.as(Deferred.await(over), undefined))
         if (at !== undefined) {
           alive.delete(worker)
-          if (kill === null) odd.push("a process ended that nobody had killed")
-          else deaths.push({ worker: worker.pid, kill, at, another: alive.size > 0 })
+          appendFileSync(deathsFile, "x")
+          deaths.push({ worker: worker.pid, at, another: alive.size > 0 })
           continue
         }
         worker.kill("SIGCONT")
@@ -381,6 +385,32 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
       )
       return held === undefined || next === undefined ? undefined : Math.max(0, next.at - at)
     }
+    /** The kill that was the process's own, if it died there: a process that dies anywhere else dies of something else. */
+    const killOf = (pid: number): Plan.Kill | undefined => {
+      const claimed = lines.findLast((line) => line._tag === "Claimed" && line.pid === pid)
+      const kill = claimed?._tag === "Claimed" ? plan.kills[claimed.kill] : undefined
+      if (kill === undefined) return undefined
+      const did = (phase: Plan.Phase) =>
+        lines.some(
+          (line) =>
+            line._tag === "Did" &&
+            line.pid === pid &&
+            line.effect === kill.effect &&
+            line.occurrence === kill.occurrence &&
+            line.phase === phase
+        )
+      return did("before") && did("after") === (kill.phase === "after") ? kill : undefined
+    }
+    const killed = deaths.flatMap(({ another, at, worker }): ReadonlyArray<Death> => {
+      const kill = killOf(worker)
+      if (kill === undefined) return []
+      const path = lines.flatMap((line) =>
+        line._tag === "Did" && line.pid === worker
+          ? [`${line.step ?? "-"}: ${line.phase} ${line.effect} ${line.occurrence}`]
+          : []
+      )
+      return [{ kill, at, another, path, takeoverMs: takeoverOf(worker, at) }]
+    })
     const verdict = yield* audit({
       lane,
       home,
@@ -398,19 +428,13 @@ export const run = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, { k
       plan,
       status: verdict.status,
       failure: verdict.failure,
-      deaths: deaths.map(({ another, at, kill, worker }) => ({
-        kill,
-        at,
-        another,
-        path: lines.flatMap((line) =>
-          line._tag === "Did" && line.pid === worker
-            ? [`${line.step ?? "-"}: ${line.phase} ${line.effect} ${line.occurrence}`]
-            : []
-        ),
-        takeoverMs: takeoverOf(worker, at)
-      })),
+      deaths: killed,
       disturbed,
-      violations: [...odd, ...verdict.violations],
+      violations: [
+        ...odd,
+        ...(killed.length === deaths.length ? [] : ["a process died elsewhere than it was to"]),
+        ...verdict.violations
+      ],
       repaired: verdict.repaired,
       steps: verdict.steps,
       ms: performance.now() - from

@@ -1,5 +1,4 @@
 import { appendFileSync } from "node:fs"
-import { delimiter } from "node:path"
 import { NodeServices } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Fiber, Layer, Logger, Option, Queue, Redacted, Schema } from "effect"
@@ -20,7 +19,8 @@ import * as Watched from "./Watched.ts"
 
 const path = process.env["PATH"] ?? ""
 const read = Schema.decodeUnknownSync(Command)
-const tell = (report: Report) => void process.send?.(report)
+/** Whoever should hear it may be gone. */
+const tell = (report: Report) => void process.send?.(report, undefined, undefined, () => undefined)
 
 /** So much shorter are the waits than in earnest. */
 const hurry = { generating: 1 / 40, applying: 1 / 20, creating_pr: 1 / 4, routing: 1 / 4, tracking: 1 / 4 }
@@ -47,7 +47,7 @@ const logger = (file: string) =>
 
 const work = (run: Run) =>
   Effect.gen(function* () {
-    process.env["PATH"] = run.programs === null ? path : `${run.programs}${delimiter}${path}`
+    process.env["PATH"] = path
     const proxy = yield* PostgresProxy.make(Redacted.make(run.databaseUrl))
     const its = Points.make({ run, proxy, tell })
     points = its

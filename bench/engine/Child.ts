@@ -51,15 +51,20 @@ const run = (contender: Contender, request: Request): Effect.Effect<Reply, unkno
   Effect.gen(function* () {
     const latencies: Array<number> = []
     const from = performance.now()
+    const cpu = process.cpuUsage()
+    const loaded = (): Reply => {
+      const { system, user } = process.cpuUsage(cpu)
+      return { _tag: "Loaded", ms: performance.now() - from, cpuMs: (system + user) / 1000, latencies }
+    }
     switch (request._tag) {
       case "Load": {
         yield* times(request.callers, () => performance.now() - from >= request.ms, latencies, contender)
-        return { _tag: "Loaded", ms: performance.now() - from, latencies }
+        return loaded()
       }
       case "Batch": {
         let left = request.orders
         yield* times(request.callers, () => left-- <= 0, latencies, contender)
-        return { _tag: "Loaded", ms: performance.now() - from, latencies }
+        return loaded()
       }
       case "Park": {
         const before = memory()

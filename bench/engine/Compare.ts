@@ -3,6 +3,7 @@ import * as EmbeddedPostgres from "../../src/layers/postgres/EmbeddedPostgres.ts
 import { type ContenderName, contenders, titles } from "./Contender.ts"
 import * as Counting from "./Counting.ts"
 import * as Figures from "./Figures.ts"
+import * as Processor from "./Processor.ts"
 import * as Servers from "./Servers.ts"
 
 const inFlight = [1, 16, 128] as const
@@ -24,6 +25,7 @@ const isMoose = (name: ContenderName) => name === "moose" || name === "limit"
 
 /** Orders a second and latencies of all contenders, in turns. */
 const speeds = Effect.fnUntraced(function* (options: Options, names: ReadonlyArray<ContenderName>) {
+  const { processId } = yield* EmbeddedPostgres.EmbeddedPostgres
   const entered = yield* Effect.forEach(names, (name) =>
     Effect.gen(function* () {
       const url = yield* Servers.database(`speed_${name}`, isMoose(name))
@@ -35,10 +37,12 @@ const speeds = Effect.fnUntraced(function* (options: Options, names: ReadonlyArr
   for (let round = 0; round <= options.rounds; round++) {
     for (const callers of inFlight) {
       for (const { cells, process } of entered) {
+        const before = Processor.serverMs(processId)
         const reply = yield* process.ask({ _tag: "Load", callers, ms: options.cellMs })
+        const serverMs = Processor.serverMs(processId) - before
         const cell = cells.get(callers)
         if (round > 0 && reply._tag === "Loaded" && cell !== undefined) {
-          Figures.add(cell, reply.ms, reply.latencies)
+          Figures.add(cell, reply.ms, reply.cpuMs + serverMs, reply.latencies)
         }
       }
     }
@@ -83,12 +87,12 @@ type Speeds = Effect.Success<ReturnType<typeof speeds>>
 
 const printSpeeds = (all: Speeds) =>
   Effect.gen(function* () {
-    const head = inFlight.flatMap((callers) => [`${callers}: /s`, "p50 ms", "p99 ms"])
+    const head = inFlight.flatMap((callers) => [`${callers}: /s`, "p50 ms", "p99 ms", "cpu ms"])
     yield* Console.log(`${"".padEnd(44)}${head.map(column).join("")}`)
     for (const { cells, name } of all) {
       const figures = inFlight.flatMap((callers) => {
-        const { p50s, p99s, rates } = cells.get(callers) ?? Figures.cell()
-        return [median(rates), median(p50s), median(p99s)].map((it) => column(it.toFixed(1)))
+        const { cpus, p50s, p99s, rates } = cells.get(callers) ?? Figures.cell()
+        return [median(rates), median(p50s), median(p99s), median(cpus)].map((it) => column(it.toFixed(1)))
       })
       yield* Console.log(`${titles[name].padEnd(44)}${figures.join("")}`)
     }

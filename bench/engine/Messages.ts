@@ -12,7 +12,12 @@ export type Request = typeof Request.Type
 
 export const Reply = Schema.Union([
   Schema.TaggedStruct("Ready", {}),
-  Schema.TaggedStruct("Loaded", { ms: Schema.Number, latencies: Schema.Array(Schema.Number) }),
+  Schema.TaggedStruct("Loaded", {
+    ms: Schema.Number,
+    /** Processor time of the contender's own process. */
+    cpuMs: Schema.Number,
+    latencies: Schema.Array(Schema.Number)
+  }),
   Schema.TaggedStruct("Parked", { heapBytes: Schema.Number, rssBytes: Schema.Number }),
   Schema.TaggedStruct("Failed", { why: Schema.String })
 ])

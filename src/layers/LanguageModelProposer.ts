@@ -31,14 +31,14 @@ export type Reason = Failure<typeof ProposerContract, "ask">
 type Ask = Input<typeof ProposerContract, "ask">
 
 /** What the provider said, as evidence, and whether it called itself overloaded. */
-const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
+const factsOf = (operation: string, error: AiError.AiError) => {
   const { reason } = error
   const description = "description" in reason ? reason.description : undefined
   const http = "http" in reason ? reason.http : undefined
   const status = http?.response?.status
   const { overloaded = false, ...met } = ModelReason.factsOf(reason)
   const evidence = Evidence.make({
-    operation: Providers.operations[choice.provider],
+    operation,
     excerpt: description ?? http?.body ?? reason.message,
     ...(status === undefined ? {} : { httpStatus: status }),
     ...met,
@@ -47,11 +47,13 @@ const factsOf = (choice: ModelChoice, error: AiError.AiError) => {
   return { evidence, overloaded }
 }
 
+type Asked = Pick<ModelChoice, "provider" | "model">
+
 /** The one place where an AiError becomes a reason of ours; a new reason of Effect's breaks the build here. */
-export const translate =
-  (choice: ModelChoice) =>
+export const translateFor =
+  (choice: Asked, operation: string) =>
   (error: AiError.AiError): Reason => {
-    const { evidence, overloaded } = factsOf(choice, error)
+    const { evidence, overloaded } = factsOf(operation, error)
     const { model, provider: service } = choice
     const rejected = () => new RequestRejected({ model, evidence })
     const unavailable = () => new ProviderUnavailable({ model, evidence })
@@ -92,6 +94,9 @@ export const translate =
       })
     )
   }
+
+/** The same for a call of the model itself. */
+export const translate = (choice: Asked) => translateFor(choice, Providers.operations[choice.provider])
 
 const replyOf = (ask: Ask, response: LanguageModel.GenerateTextResponse<{}>): ModelReply => ({
   text: response.text,

@@ -485,7 +485,9 @@ describe("GitCli", () => {
           ["refs/remotes/origin/main"]
         )
         assert.isFalse(yield* fs.exists(`${other}/index`))
-        const wrong = yield* Effect.flip(git.commitPatch({ ...again, patch: patch.replace("a\r", "x\r") }))
+        // Files of another base: the patch says what they must be.
+        const unfit = { ...again, patch: patch.replaceAll(/index [0-9a-f]{40}/g, `index ${"1".repeat(40)}`) }
+        const wrong = yield* Effect.flip(git.commitPatch(unfit))
         assert.strictEqual(wrong._tag, "GitFailed")
       })
     )

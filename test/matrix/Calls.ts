@@ -192,6 +192,7 @@ const heldBy = ({ state, outside }: Doubles.Doubles): string =>
       orders: [...state.orders.values()],
       projects: [...state.projects.values()],
       ledger: state.ledger,
+      replies: state.replies,
       escalations: state.escalations,
       resources: state.resources,
       worktrees: [...outside.worktrees],

@@ -4,8 +4,10 @@ import { Command, Flag } from "effect/cli"
 import { look } from "../../layers/aider/Look.ts"
 import * as GitCli from "../../layers/GitCli.ts"
 import * as Environment from "../../layers/Environment.ts"
+import * as PriceTable from "../../domain/policies/PriceTable.ts"
+import * as Keys from "../../layers/models/Keys.ts"
+import { type RealProvider, connectedOf, keyVariables } from "../../layers/models/Providers.ts"
 import { EmbeddedPostgres } from "../../layers/postgres/EmbeddedPostgres.ts"
-import * as Providers from "../../layers/models/Providers.ts"
 import * as Settings from "../../layers/Settings.ts"
 import { LocalForge } from "../../layers/forge/LocalForge.ts"
 import { Git } from "../../services/Git.ts"
@@ -62,11 +64,34 @@ const forgeInUse = Effect.gen(function* () {
   return `${settings.githubApiUrl}, with ${settings.githubToken === undefined ? "no token" : "GITHUB_TOKEN"}`
 })
 
-const modelInUse = Effect.map(Settings.Settings, ({ openaiApiKey, openaiBaseUrl, model }) =>
-  openaiApiKey === undefined
-    ? "the offline model, which knows only the demo's orders; set OPENAI_API_KEY for a real one"
-    : `${openaiBaseUrl ?? "OpenAI"}, ${model ?? "chosen by price and kind of work"}`
-)
+const modelInUse = Effect.gen(function* () {
+  const { openaiBaseUrl, anthropicBaseUrl, model } = yield* Settings.Settings
+  const named = connectedOf(yield* Environment.providers)
+  if (named.length === 0) {
+    return `the offline model, which knows only the demo's orders; set ${Object.values(keyVariables).join(" or ")} for a real one`
+  }
+  const where = { openai: openaiBaseUrl ?? "OpenAI", anthropic: anthropicBaseUrl ?? "Anthropic" }
+  return `${named.map((name) => where[name]).join(" and ")}, ${model ?? "chosen by price and kind of work"}`
+})
+
+/** Asks a provider for its list of models, which costs nothing, and which a wrong key does not get. */
+const keyWorks = (provider: RealProvider) =>
+  Effect.gen(function* () {
+    const { model } = yield* Settings.Settings
+    const table = yield* Environment.prices
+    const listed = yield* Keys.models(yield* Environment.providers, provider)
+    const isIts = model !== undefined && Option.isSome(PriceTable.find(table, provider, model))
+    const missing = isIts && !listed.includes(model) ? `; ${model} (MOOSE_MODEL) is not among them` : ""
+    return `${keyVariables[provider]} is accepted, ${listed.length} models listed${missing}`
+  })
+
+/** A row for each provider that a key is set for. */
+const keysWork = Effect.gen(function* () {
+  const named = connectedOf(yield* Environment.providers)
+  return yield* Effect.forEach(named, (provider) => checked(provider, keyWorks(provider)), {
+    concurrency: "unbounded"
+  })
+})
 
 const managerInUse = Effect.map(Settings.Settings, ({ managerUrl }) =>
   managerUrl === undefined
@@ -79,7 +104,7 @@ const editorInUse = Effect.gen(function* () {
   const settings = yield* Settings.Settings
   if (settings.editor === "built-in") return "built-in; MOOSE_EDITOR=aider lets Aider make the edits"
   const version = yield* look(settings.aider)
-  if (Providers.connectedOf(yield* Environment.providers).length === 0) {
+  if (connectedOf(yield* Environment.providers).length === 0) {
     return yield* new UserError({
       problem: `${settings.aider} is ${version}, and there is no model that it could ask`,
       fix: "Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or unset MOOSE_EDITOR: the offline model answers the built-in editor only."
@@ -101,25 +126,32 @@ const pricesInUse = Effect.map(Environment.prices, ({ rows, override }) => {
   return `${rows.length} models, prices of ${days}; ${whose}`
 })
 
-const findings = Effect.gen(function* () {
+const findings = Effect.fnUntraced(function* (options: { readonly keys: boolean }) {
   const node = fine("node", process.versions.node)
   const settings = yield* Settings.Settings
   const git = yield* checked("git", gitVersion.pipe(Effect.provide(GitCli.layer())))
   const database = yield* checked("database", databaseAnswers.pipe(Effect.provide(Environment.stored)))
   const forge = yield* checked("forge", forgeInUse.pipe(Effect.provide(Environment.forge)))
   const model = yield* checked("model", modelInUse)
+  const keys = options.keys ? yield* keysWork : []
   const prices = yield* checked("prices", pricesInUse)
   const manager = yield* checked("manager", managerInUse)
   const editor = yield* checked("editor", editorInUse)
-  return [node, git, database, forge, model, prices, manager, editor, fine("home", settings.home)]
+  return [node, git, database, forge, model, ...keys, prices, manager, editor, fine("home", settings.home)]
 })
 
 /** `moose doctor`: what is in use, what is missing, and how to put it right. */
 export const doctor = Command.make(
   "doctor",
-  { json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false)) },
-  Effect.fnUntraced(function* ({ json }) {
-    const found = yield* findings
+  {
+    keys: Flag.Boolean("keys").pipe(
+      Flag.withDescription("Ask each provider whether it accepts its key; costs nothing"),
+      Flag.withDefault(false)
+    ),
+    json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
+  },
+  Effect.fnUntraced(function* ({ json, keys }) {
+    const found = yield* findings({ keys })
     if (json) yield* printJson(found)
     else {
       yield* Effect.forEach(

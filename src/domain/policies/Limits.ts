@@ -54,6 +54,8 @@ export const Limits = {
   /** How often a change of the local forge's state is tried again when another process was quicker. */
   forgeWriteAttempts: 50,
   modelCall: Duration.minutes(5),
+  /** How long a provider may take to list its models, when its key is checked. */
+  keyCheck: Duration.seconds(10),
   /** The longest answer of a model provider that is read. */
   modelReplyBytesMax: 16 * 1024 * 1024,
   /** The longest request that a program may make through the model gateway, and how many in one attempt. */

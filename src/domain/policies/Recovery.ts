@@ -201,7 +201,7 @@ export const recovery: {
     NothingToMerge: director,
     // Looked for already: one that is there and is not ours, or that does not show what was pushed.
     PullRequestExists: human,
-    PullRequestEnded: human,
+    PullRequestEnded: director,
     PullRequestUnverified: human,
     ForgeFailed: againThenWait
   },

@@ -3,7 +3,7 @@ import * as Prices from "../../domain/policies/Prices.ts"
 import { meaningOf } from "../../domain/policies/Meaning.ts"
 import { Usd } from "../../domain/Usd.ts"
 import * as Access from "../../layers/gateway/Access.ts"
-import type { Input, Output } from "../../services/Contract.ts"
+import type { Input } from "../../services/Contract.ts"
 import { type GatewayOutcome, ModelGateway } from "../../services/ModelGateway.ts"
 import { ModelReplies, type ModelRepliesContract } from "../../services/ModelReplies.ts"
 import { type ModelReply, Proposer } from "../../services/Proposer.ts"
@@ -11,25 +11,29 @@ import { keepingReply } from "../../steps/WithReservation.ts"
 import { applyFacts } from "./Facts.ts"
 import type { State } from "./State.ts"
 
-type Found = Input<typeof ModelRepliesContract, "find">
-type Kept = NonNullable<Output<typeof ModelRepliesContract, "find">>
+type Key = Input<typeof ModelRepliesContract, "find">
 
-const keyOf = ({ workOrderId, run, call, request, ordinal }: Found): string =>
-  [workOrderId, run, call, request, ordinal].join(" ")
+const isOf =
+  (key: Key) =>
+  (it: Key): boolean =>
+    it.workOrderId === key.workOrderId &&
+    it.run === key.run &&
+    it.call === key.call &&
+    it.request === key.request &&
+    it.ordinal === key.ordinal
 
 /** The replies of programs: the first that is kept stays, and each is billed. */
-export const replies = (state: State) => {
-  const kept = new Map<string, Kept>()
-  return Layer.succeed(ModelReplies, {
-    find: (key) => Effect.sync(() => kept.get(keyOf(key)) ?? null),
+export const replies = (state: State) =>
+  Layer.succeed(ModelReplies, {
+    find: (key) => Effect.sync(() => state.replies.find(isOf(key))?.kept ?? null),
     keep: Effect.fnUntraced(function* ({ reservation, model, finish, usage, amount, reply, ...key }) {
       const now = yield* Clock.currentTimeMillis
-      const { workOrderId, run } = key
-      yield* applyFacts(state, { workOrderId, run }, [{ _tag: "CostSettled", reservation, amount, usage }], now)
-      if (!kept.has(keyOf(key))) kept.set(keyOf(key), { model, finish, usage, amount, reply })
+      yield* applyFacts(state, key, [{ _tag: "CostSettled", reservation, amount, usage }], now)
+      if (!state.replies.some(isOf(key))) {
+        state.replies.push({ ...key, kept: { model, finish, usage, amount, reply } })
+      }
     })
   })
-}
 
 /** What a program hears: a reply, or nothing that it could use. */
 type Heard = string | null

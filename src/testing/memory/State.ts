@@ -10,6 +10,8 @@ import type { Reservation, SpendRule } from "../../domain/Spending.ts"
 import type { Disposition, Status } from "../../domain/Status.ts"
 import { Usd, add, zero } from "../../domain/Usd.ts"
 import type { WorkOrder } from "../../domain/WorkOrder.ts"
+import type { Input, Output } from "../../services/Contract.ts"
+import type { ModelRepliesContract } from "../../services/ModelReplies.ts"
 
 /** A row of `work_orders`. Times are milliseconds since 1970, here and below. */
 export interface OrderRow {
@@ -71,6 +73,11 @@ export interface LedgerRow {
   readonly createdAt: number
 }
 
+/** A row of `model_replies`. */
+export type ReplyRow = Input<typeof ModelRepliesContract, "find"> & {
+  readonly kept: NonNullable<Output<typeof ModelRepliesContract, "find">>
+}
+
 /** A row of `incidents`. */
 export interface IncidentRow {
   readonly dependency: string
@@ -130,6 +137,7 @@ export class State {
   readonly decisions: Array<DecisionRow> = []
   readonly resources: Array<Resource> = []
   readonly ledger: Array<LedgerRow> = []
+  readonly replies: Array<ReplyRow> = []
   readonly incidents: Array<IncidentRow> = []
   readonly escalations: Array<EscalationRow> = []
   readonly escalationKeys = new Map<string, EscalationId>()
