@@ -60,7 +60,6 @@ export const make = () => {
     Escalating.layer(state, desk),
     Outside.layer(outside)
   )
-  const gateway = Gateway.layer(programs)
   return {
     /** What the store has. */
     state,
@@ -71,9 +70,9 @@ export const make = () => {
     /** Programs that ask models through the gateway. */
     programs,
     /** All services. */
-    services: Layer.provideMerge(gateway, services),
+    services: Layer.provideMerge(Gateway.layer(programs), services),
     /** The gateway alone, over other services: what they meet is met by its programs. */
-    gateway,
+    gateway: Gateway.layer(programs),
     /** The durable engine's behaviour, over this store. */
     engine: MemoryEngine.layer(state),
     /** Stores the project and the order, as if it had been submitted at `submittedAt` (milliseconds since 1970), or now. */

@@ -44,6 +44,7 @@ const componentOfService: Readonly<Partial<Record<string, string>>> = {
   Workspace: "git",
   Proposer: "provider",
   CodeEditor: "provider",
+  ModelGateway: "provider",
   Manager: "manager"
 }
 

@@ -1,4 +1,4 @@
-import { Duration, Effect, Exit, Layer, Option, Random, References } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Option, Random, References } from "effect"
 import { ProviderUnavailable } from "../../src/domain/errors/GenerationError.ts"
 import { PipelineError } from "../../src/domain/errors/PipelineError.ts"
 import { RateLimited } from "../../src/domain/errors/Reasons.ts"
@@ -12,6 +12,7 @@ import * as pipeline from "../../src/pipeline.ts"
 import { WorkOrder } from "../../src/domain/WorkOrder.ts"
 import { EditorTimedOut } from "../../src/domain/errors/ApplyError.ts"
 import { verdictOf } from "../../src/layers/aider/Conclude.ts"
+import { throughGateway } from "../../src/layers/aider/Through.ts"
 import { Checks } from "../../src/services/Checks.ts"
 import { CodeEditor } from "../../src/services/CodeEditor.ts"
 import { Manager } from "../../src/services/Manager.ts"
@@ -94,17 +95,14 @@ const askingEditor = ({ programs }: Doubles.Doubles) =>
         apply: Effect.fnUntraced(function* (input) {
           const { workOrderId, run, call, category, rule, model, timeoutMs } = input
           if (model === null) return yield* apply(input)
-          const { account, over } = yield* Effect.acquireUseRelease(
-            gateway.open({ workOrderId, run, call, category, rule, model }),
-            ({ id }) =>
-              Effect.gen(function* () {
-                const asked = programs.ask(id, Doubles.proposal.summary)
-                const over = yield* Effect.timeoutOption(asked, timeoutMs)
-                return { over, account: yield* gateway.close({ id }) }
-              }),
-            ({ id }) => gateway.close({ id })
+          const granted = { workOrderId, run, call, category, rule, model }
+          const { account, used } = yield* throughGateway(gateway, granted, ({ id }) =>
+            // On its own, as a process is.
+            Effect.flatMap(Effect.forkDetach(programs.ask(id, Doubles.proposal.summary)), (program) =>
+              Effect.timeoutOption(Fiber.await(program), timeoutMs)
+            )
           )
-          if (Option.isNone(over)) return yield* new EditorTimedOut({ editor: "aider", limitMs: timeoutMs })
+          if (Option.isNone(used)) return yield* new EditorTimedOut({ editor: "aider", limitMs: timeoutMs })
           const verdict = verdictOf(account, model)
           return yield* verdict === undefined ? apply(input) : Effect.fail(verdict)
         })

@@ -6,7 +6,7 @@ import { meaningOf } from "../../domain/policies/Meaning.ts"
 import * as Prices from "../../domain/policies/Prices.ts"
 import type { GatewayOutcome } from "../../services/ModelGateway.ts"
 import { ModelReplies } from "../../services/ModelReplies.ts"
-import { keepingReply } from "../../steps/WithReservation.ts"
+import { keepingReply, whileUnavailable } from "../../steps/WithReservation.ts"
 import * as PaidUsage from "../models/PaidUsage.ts"
 import { type Access, bug, digest } from "./Access.ts"
 import { type Answer, Failed, type Head, type Sink, forward } from "./Forward.ts"
@@ -149,7 +149,7 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
               amount: Prices.costOf(model, usage),
               reply: answered.reply
             })
-            .pipe(Effect.mapError((reason) => new Unkept({ reason })))
+            .pipe(whileUnavailable, Effect.mapError((reason) => new Unkept({ reason })))
         },
         surelyUnspent: ({ reason }: Failed) => meaningOf(reason).sideEffect === "none",
         unclosed: (reason: LedgerUnavailable | LedgerConflict) =>

@@ -7,7 +7,7 @@ import type { Input } from "../../services/Contract.ts"
 import { type GatewayOutcome, ModelGateway } from "../../services/ModelGateway.ts"
 import { ModelReplies, type ModelRepliesContract } from "../../services/ModelReplies.ts"
 import { type ModelReply, Proposer } from "../../services/Proposer.ts"
-import { keepingReply } from "../../steps/WithReservation.ts"
+import { keepingReply, whileUnavailable } from "../../steps/WithReservation.ts"
 import { applyFacts } from "./Facts.ts"
 import type { State } from "./State.ts"
 
@@ -89,7 +89,7 @@ const answer = Effect.fnUntraced(function* (access: Access.Access, prompt: strin
             amount: Prices.costOf(model, usage),
             reply: { contentType: "text/plain", body: text }
           })
-          .pipe(Effect.mapError((reason) => ({ _tag: "Unkept" as const, reason }))),
+          .pipe(whileUnavailable, Effect.mapError((reason) => ({ _tag: "Unkept" as const, reason }))),
       surelyUnspent: ({ reason }) => meaningOf(reason).sideEffect === "none",
       unclosed: () => Effect.void
     }),
