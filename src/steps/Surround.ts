@@ -285,11 +285,7 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
 
   // Once for all rounds of all runs: what is made of a schema is kept with it, and a replay goes through each of them.
   const success = Schema.Union([Parked, Asked, placed.output])
-  const activity = Activity.make<
-    Round | Effect.Services<ReturnType<typeof roundOf>>,
-    typeof success,
-    Err
-  >({
+  const activity = Activity.make<Round | Effect.Services<ReturnType<typeof roundOf>>, typeof success, Err>({
     name,
     success,
     error: placed.error,

@@ -162,7 +162,9 @@ const granting = Effect.fnUntraced(function* (workOrderUsd: number) {
 /** What is settled, reserved and presumed in the project today. */
 const sums = (project: ProjectId) =>
   Effect.flatMap(Budget, (budget) =>
-    Effect.map(budget.status({ project }), ([row]) => [row?.settled, row?.reserved, row?.presumed].map(Number))
+    Effect.map(budget.status({ project }), ([row]) =>
+      [row?.settled, row?.reserved, row?.presumed].map(Number)
+    )
   )
 
 /** 1000 tokens of input at a dollar per million, and 100 of output at two. */
@@ -224,9 +226,7 @@ onEach("ModelGateway", gateways, (it) => {
       const asking = yield* Effect.forkChild(program.ask(access, "slow"))
       yield* program.asked("slow")
       const { calls } = yield* gateway.close(access)
-      assert.deepStrictEqual(calls, [
-        { call: `${open.call}/1`, outcome: { _tag: "Abandoned", sent: true } }
-      ])
+      assert.deepStrictEqual(calls, [{ call: `${open.call}/1`, outcome: { _tag: "Abandoned", sent: true } }])
       assert.isNull(yield* Fiber.join(asking))
       const [settled, reserved, presumed = 0] = yield* sums(project)
       assert.deepStrictEqual([settled, reserved], [0, 0])

@@ -148,7 +148,10 @@ const mutants: ReadonlyArray<Mutant> = [
 
 /** Short cases first, as their lines count calls and waits: most mutants are noticed by the first of them. */
 const costOf = (expected: string): number =>
-  Math.max(0, ...[...expected.matchAll(/(\d+) calls|×(\d+)/g)].map(([, calls, times]) => Number(calls ?? times)))
+  Math.max(
+    0,
+    ...[...expected.matchAll(/(\d+) calls|×(\d+)/g)].map(([, calls, times]) => Number(calls ?? times))
+  )
 
 const isOrder = ({ driver }: Case) => driver.startsWith("order")
 const isUsed = Schema.is(Schema.NonEmptyString)

@@ -25,6 +25,8 @@ export const throughGateway = <A, E, R>(
         return { used, account: yield* close(access) }
       }),
     (access) =>
-      Effect.catch(close(access), (error) => Effect.logWarning("An access to the gateway is left open", error))
+      Effect.catch(close(access), (error) =>
+        Effect.logWarning("An access to the gateway is left open", error)
+      )
   )
 }

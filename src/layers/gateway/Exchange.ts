@@ -149,7 +149,10 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
               amount: Prices.costOf(model, usage),
               reply: answered.reply
             })
-            .pipe(whileUnavailable, Effect.mapError((reason) => new Unkept({ reason })))
+            .pipe(
+              whileUnavailable,
+              Effect.mapError((reason) => new Unkept({ reason }))
+            )
         },
         surelyUnspent: ({ reason }: Failed) => meaningOf(reason).sideEffect === "none",
         unclosed: (reason: LedgerUnavailable | LedgerConflict) =>

@@ -53,72 +53,80 @@ export class Programs {
 }
 
 /** One request, as the gateway answers it: from the journal, or by a paid call of the model. */
-const answer = Effect.fnUntraced(function* (access: Access.Access, prompt: string) {
-  const replies = yield* ModelReplies
-  const proposer = yield* Proposer
-  const { workOrderId, run, category, rule, model, call: granted } = access.granted
-  const { call } = access.next()
-  const request = Access.digest(prompt)
-  const key = { workOrderId, run, call: granted, request, ordinal: access.answered(request) + 1 }
-  let sent = false
-  const ends = (outcome: GatewayOutcome, heard: Heard): Heard => {
-    access.ended(call, outcome, request)
-    return heard
-  }
+const answer = Effect.fnUntraced(
+  function* (access: Access.Access, prompt: string) {
+    const replies = yield* ModelReplies
+    const proposer = yield* Proposer
+    const { workOrderId, run, category, rule, model, call: granted } = access.granted
+    const { call } = access.next()
+    const request = Access.digest(prompt)
+    const key = { workOrderId, run, call: granted, request, ordinal: access.answered(request) + 1 }
+    let sent = false
+    const ends = (outcome: GatewayOutcome, heard: Heard): Heard => {
+      access.ended(call, outcome, request)
+      return heard
+    }
 
-  const paid = Effect.suspend(() => {
-    sent = true
-    return proposer.ask({ model, system: "", prompt })
-  }).pipe(
-    Effect.mapError((reason) => ({ _tag: "Failed" as const, reason })),
-    keepingReply({
-      at: { workOrderId, run },
-      call,
-      category,
-      model: model.model,
-      rule,
-      amount: Prices.worstCase(model, prompt),
-      keep: ({ text, finish, usage }: ModelReply, { id: reservation }) =>
-        replies
-          .keep({
-            ...key,
-            reservation,
-            model: model.model,
-            finish,
-            usage,
-            amount: Prices.costOf(model, usage),
-            reply: { contentType: "text/plain", body: text }
-          })
-          .pipe(whileUnavailable, Effect.mapError((reason) => ({ _tag: "Unkept" as const, reason }))),
-      surelyUnspent: ({ reason }) => meaningOf(reason).sideEffect === "none",
-      unclosed: () => Effect.void
-    }),
-    Effect.map(({ text, finish, usage }) =>
-      ends({ _tag: "Answered", finish, usage, amount: Prices.costOf(model, usage), replayed: false }, text)
+    const paid = Effect.suspend(() => {
+      sent = true
+      return proposer.ask({ model, system: "", prompt })
+    }).pipe(
+      Effect.mapError((reason) => ({ _tag: "Failed" as const, reason })),
+      keepingReply({
+        at: { workOrderId, run },
+        call,
+        category,
+        model: model.model,
+        rule,
+        amount: Prices.worstCase(model, prompt),
+        keep: ({ text, finish, usage }: ModelReply, { id: reservation }) =>
+          replies
+            .keep({
+              ...key,
+              reservation,
+              model: model.model,
+              finish,
+              usage,
+              amount: Prices.costOf(model, usage),
+              reply: { contentType: "text/plain", body: text }
+            })
+            .pipe(
+              whileUnavailable,
+              Effect.mapError((reason) => ({ _tag: "Unkept" as const, reason }))
+            ),
+        surelyUnspent: ({ reason }) => meaningOf(reason).sideEffect === "none",
+        unclosed: () => Effect.void
+      }),
+      Effect.map(({ text, finish, usage }) =>
+        ends({ _tag: "Answered", finish, usage, amount: Prices.costOf(model, usage), replayed: false }, text)
+      )
     )
-  )
 
-  return yield* replies.find(key).pipe(
-    Effect.flatMap((kept) => {
-      if (kept === null) return paid
-      const { finish, usage, amount, reply } = kept
-      return Effect.sync(() => ends({ _tag: "Answered", finish, usage, amount, replayed: true }, reply.body))
-    }),
-    Effect.catch((failure) =>
-      Effect.sync(() => {
-        if (failure._tag === "Unkept") return ends({ _tag: "Unkept", reason: failure.reason }, null)
-        if (failure._tag !== "Failed") return ends({ _tag: "Refused", reason: failure }, null)
-        const { reason } = failure
-        const presumed = meaningOf(reason).sideEffect !== "none"
-        return ends({ _tag: "Failed", reason, presumed }, null)
-      })
-    ),
-    Effect.catchDefect((defect) =>
-      Effect.sync(() => ends({ _tag: "Failed", reason: Access.bug(call, defect), presumed: sent }, null))
-    ),
-    Effect.onInterrupt(() => Effect.sync(() => access.ended(call, { _tag: "Abandoned", sent })))
-  )
-}, (answered, access) => access.turn.withPermit(answered))
+    return yield* replies.find(key).pipe(
+      Effect.flatMap((kept) => {
+        if (kept === null) return paid
+        const { finish, usage, amount, reply } = kept
+        return Effect.sync(() =>
+          ends({ _tag: "Answered", finish, usage, amount, replayed: true }, reply.body)
+        )
+      }),
+      Effect.catch((failure) =>
+        Effect.sync(() => {
+          if (failure._tag === "Unkept") return ends({ _tag: "Unkept", reason: failure.reason }, null)
+          if (failure._tag !== "Failed") return ends({ _tag: "Refused", reason: failure }, null)
+          const { reason } = failure
+          const presumed = meaningOf(reason).sideEffect !== "none"
+          return ends({ _tag: "Failed", reason, presumed }, null)
+        })
+      ),
+      Effect.catchDefect((defect) =>
+        Effect.sync(() => ends({ _tag: "Failed", reason: Access.bug(call, defect), presumed: sent }, null))
+      ),
+      Effect.onInterrupt(() => Effect.sync(() => access.ended(call, { _tag: "Abandoned", sent })))
+    )
+  },
+  (answered, access) => access.turn.withPermit(answered)
+)
 
 /** A gateway without a socket: it obeys the ledger, journals what the model answers, and has every provider's key. */
 export const layer = (programs: Programs) =>
