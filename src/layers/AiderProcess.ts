@@ -16,6 +16,7 @@ import { invocation } from "./aider/Invocation.ts"
 import * as Look from "./aider/Look.ts"
 import * as Notes from "./aider/Notes.ts"
 import { divide } from "./aider/Parts.ts"
+import { throughGateway } from "./aider/Through.ts"
 import { classifier as node } from "./classifiers/Node.ts"
 import { conditionOf } from "./classifiers/Condition.ts"
 import { inScope, parse, scopeOf } from "./editor/ScopedPath.ts"
@@ -111,33 +112,27 @@ export const layer = (options: { readonly command: string }) =>
         const folder = yield* Effect.mapError(Folder.make(fs, path, own, model), disk)
         const putBack = yield* Effect.mapError(Folder.hide(fs, path, root, folder), disk)
 
-        const { account, ended } = yield* Effect.acquireUseRelease(
-          gateway.open({ workOrderId, run, call, category, rule, model }),
-          (access) =>
-            Effect.gen(function* () {
-              const command = {
-                ...invocation({
-                  command: options.command,
-                  folder,
-                  worktree: root,
-                  instructions,
-                  model,
-                  access,
-                  files: there
-                }),
-                timeout: Duration.millis(timeoutMs),
-                killAfter: Limits.editorKillAfter,
-                outputBytesMax: Limits.editorOutputBytesMax,
-                keep: "end" as const
-              }
-              const ended = yield* Notes.told(
-                { journal, at: { workOrderId, run }, token: access.token },
-                (heard) => Effect.result(start({ ...command, heard }))
-              )
-              return { ended, account: yield* gateway.close({ id: access.id }), token: access.token }
+        const granted = { workOrderId, run, call, category, rule, model }
+        const { account, used: ended } = yield* throughGateway(gateway, granted, (access) => {
+          const command = {
+            ...invocation({
+              command: options.command,
+              folder,
+              worktree: root,
+              instructions,
+              model,
+              access,
+              files: there
             }),
-          ({ id }) => gateway.close({ id })
-        )
+            timeout: Duration.millis(timeoutMs),
+            killAfter: Limits.editorKillAfter,
+            outputBytesMax: Limits.editorOutputBytesMax,
+            keep: "end" as const
+          }
+          return Notes.told({ journal, at: { workOrderId, run }, token: access.token }, (heard) =>
+            Effect.result(start({ ...command, heard }))
+          )
+        })
 
         if (ended._tag === "Failure") {
           const { failure } = ended

@@ -1,4 +1,4 @@
-import { Clock, DateTime, Duration, Effect, Option, Result, Schedule, Schema } from "effect"
+import { Clock, Context, DateTime, Duration, Effect, Option, Result, Schedule, Schema } from "effect"
 import { Activity, DurableClock, DurableDeferred } from "effect/workflow"
 import type { Dependency } from "../domain/Dependency.ts"
 import type { AnyReason, Failure } from "../domain/errors/Failure.ts"
@@ -119,12 +119,21 @@ const stopped = (step: string, why: string): Fact => ({
 export const surround = <In, Out extends Schema.Constraint, Err extends StepError, R>(
   placed: Placed<In, Out, Err, R>
 ) => {
-  // Once for all rounds: what is made of a schema is kept with it.
-  const success = Schema.Union([Parked, Asked, placed.output])
-  return (at: At, input: In, following?: string) => {
-    const { name, status } = placed
+  const { name, status } = placed
+  type Why = Err["Type"]["reason"] | AnyStep
+
+  /** One round of a step: what it is given, and the waits before it, of which some were its own. */
+  interface Round {
+    readonly at: At
+    readonly input: In
+    readonly following: string | undefined
+    readonly waits: number
+    readonly ownWaits: number
+  }
+  const Round = Context.Service<Round>("moose/steps/Surround/Round")
+
+  const roundOf = ({ at, input, following, waits, ownWaits }: Round) => {
     const limit = Limits.step[status]
-    type Why = Err["Type"]["reason"] | AnyStep
     const resumed: Fact = { _tag: "StatusMoved", to: status, disposition: null }
 
     const body = (context: StepContext["Service"], needs: ReadonlyArray<Dependency>) =>
@@ -148,9 +157,9 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
         })
       )
 
-    /** One round: the step to its end, or to a wait. Counts the waits before it, and those that were its own. */
+    /** The step to its end, or to a wait. */
     const round = Effect.fnUntraced(
-      function* (waits: number, ownWaits: number) {
+      function* () {
         const journal = yield* StepJournal
         const incidents = yield* Incidents
         const rules = placed.rules(yield* Policies)
@@ -271,21 +280,29 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
       Effect.annotateLogs({ workOrder: at.workOrderId, run: at.run, step: name })
     )
 
-    const activity = (waits: number, ownWaits: number) =>
-      Activity.make<Effect.Services<ReturnType<typeof round>>, typeof success, Err>({
-        name,
-        success,
-        error: placed.error,
-        execute: round(waits, ownWaits),
-        // Interrupts from outside are the engine's to handle, and the body has none of its own.
-        interruptRetryPolicy: Schedule.recurs(0)
-      }).pipe(Effect.provideService(Activity.CurrentAttempt, waits + 1))
+    return round()
+  }
 
-    /** Every round and every wait is an entry of the journal, so that a process that dies resumes in the middle. */
-    return Effect.gen(function* () {
+  // Once for all rounds of all runs: what is made of a schema is kept with it, and a replay goes through each of them.
+  const success = Schema.Union([Parked, Asked, placed.output])
+  const activity = Activity.make<Round | Effect.Services<ReturnType<typeof roundOf>>, typeof success, Err>({
+    name,
+    success,
+    error: placed.error,
+    execute: Effect.flatMap(Round, roundOf),
+    // Interrupts from outside are the engine's to handle, and the body has none of its own.
+    interruptRetryPolicy: Schedule.recurs(0)
+  })
+
+  /** Every round and every wait is an entry of the journal, so that a process that dies resumes in the middle. */
+  return (at: At, input: In, following?: string) =>
+    Effect.gen(function* () {
       let ownWaits = 0
       for (let waits = 0; ; waits++) {
-        const ended = yield* activity(waits, ownWaits)
+        const ended = yield* activity.pipe(
+          Effect.provideService(Round, { at, input, following, waits, ownWaits }),
+          Effect.provideService(Activity.CurrentAttempt, waits + 1)
+        )
         if (isAsked(ended)) {
           yield* DurableDeferred.await(DurableDeferred.make(ended.question, { success: Decision }))
           continue
@@ -300,5 +317,4 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
         })
       }
     })
-  }
 }

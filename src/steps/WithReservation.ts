@@ -52,15 +52,18 @@ const silent = (operation: string) => (limit: Duration.Duration) => {
   return new LedgerUnavailable({ evidence: Evidence.make({ operation, excerpt }) })
 }
 
+/** Tries a call of the store again while it is unavailable, for longer than a blip takes: what it keeps is paid for. */
+export const whileUnavailable = <A, E extends { readonly _tag: string }, R>(call: Effect.Effect<A, E, R>) =>
+  Effect.retry(call, {
+    schedule: Schedule.exponential(Limits.storeRetryFirst).pipe(
+      Schedule.upTo({ times: Limits.journalAttempts - 1 })
+    ),
+    while: ({ _tag }) => _tag === "LedgerUnavailable" || _tag === "StoreUnavailable"
+  })
+
 /** A reservation that stays open holds money that nobody spends, so closing it is tried for longer than opening it. */
 const patiently = <A, R>(close: Effect.Effect<A, LedgerUnavailable | LedgerConflict, R>) =>
-  close.pipe(
-    Effect.retry({
-      schedule: Schedule.exponential(Limits.storeRetryFirst).pipe(
-        Schedule.upTo({ times: Limits.journalAttempts - 1 })
-      ),
-      while: ({ _tag }) => _tag === "LedgerUnavailable"
-    }),
+  whileUnavailable(close).pipe(
     (closed) => bounded(closed, silent("close a reservation")),
     Effect.catchDefect(broken("close a reservation"))
   )

@@ -52,6 +52,14 @@ export const make = () => {
   const state = new State()
   const outside = new Outside.Outside()
   const desk = new Escalating.Desk()
+  const programs = new Gateway.Programs()
+  const services = Layer.mergeAll(
+    Store.layer(state),
+    Ledger.layer(state),
+    Gateway.replies(state),
+    Escalating.layer(state, desk),
+    Outside.layer(outside)
+  )
   return {
     /** What the store has. */
     state,
@@ -59,14 +67,12 @@ export const make = () => {
     outside,
     /** What the client manager was told, and what is spooled. */
     desk,
+    /** Programs that ask models through the gateway. */
+    programs,
     /** All services. */
-    services: Layer.mergeAll(
-      Store.layer(state),
-      Ledger.layer(state),
-      Escalating.layer(state, desk),
-      Gateway.layer(state),
-      Outside.layer(outside)
-    ),
+    services: Layer.provideMerge(Gateway.layer(programs), services),
+    /** The gateway alone, over other services: what they meet is met by its programs. */
+    gateway: Gateway.layer(programs),
     /** The durable engine's behaviour, over this store. */
     engine: MemoryEngine.layer(state),
     /** Stores the project and the order, as if it had been submitted at `submittedAt` (milliseconds since 1970), or now. */

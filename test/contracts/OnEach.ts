@@ -12,6 +12,7 @@ import * as Environment from "../../src/layers/Environment.ts"
 import type { Budget } from "../../src/services/Budget.ts"
 import type { Escalations } from "../../src/services/Escalations.ts"
 import type { Incidents } from "../../src/services/Incidents.ts"
+import type { ModelReplies } from "../../src/services/ModelReplies.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import type { Resources } from "../../src/services/Resources.ts"
 import { StepJournal } from "../../src/services/StepJournal.ts"
@@ -36,7 +37,15 @@ export const has = (found: object | null | undefined, wanted: Readonly<Record<st
 
 const memory = Layer.unwrap(Effect.sync(() => Doubles.make().services))
 const postgres = Environment.store.pipe(Layer.provide(TestDatabase.layer))
-type Stored = Budget | Escalations | Incidents | Projects | Resources | StepJournal | WorkOrders
+type Stored =
+  | Budget
+  | Escalations
+  | Incidents
+  | ModelReplies
+  | Projects
+  | Resources
+  | StepJournal
+  | WorkOrders
 type Store = Layer.Layer<Stored, Layer.Error<typeof postgres>>
 
 /** Whatever lives in the database. */

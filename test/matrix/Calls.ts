@@ -10,7 +10,6 @@ import { PullRequest } from "../../src/domain/PullRequest.ts"
 import { Git } from "../../src/services/Git.ts"
 import { GitHub } from "../../src/services/GitHub.ts"
 import { ModelGateway } from "../../src/services/ModelGateway.ts"
-import { ModelReplies } from "../../src/services/ModelReplies.ts"
 import { Premises } from "../../src/services/Premises.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import { Reconciliation } from "../../src/services/Reconciliation.ts"
@@ -57,22 +56,7 @@ const openPull = new PullRequest({
   base: { branch: "main" }
 })
 
-const [model] = Doubles.route.models
-if (model === undefined) throw new Error("the doubles' route names no model")
-
-/** A reply that a program bought under the reservation that there is. */
-const program = { ...at, call: "applying/program/1", request: "0".repeat(64), ordinal: 1 }
-const bought = {
-  ...program,
-  reservation: ReservationId.make("reservation-1"),
-  model: model.model,
-  finish: "stop",
-  usage: { inputTokens: 1000, outputTokens: 100 },
-  amount: Usd.make(450),
-  reply: { contentType: "application/json", body: "{}" }
-} as const
-
-/** The calls that commands and route handlers make themselves; and those of an editor that brings its own client. */
+/** The calls that commands and route handlers make themselves. */
 const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: string }, AnyService>>> = {
   "Budget.settle": Effect.flatMap(Budget, (budget) =>
     budget.settle({
@@ -108,13 +92,7 @@ const calls: Partial<Record<MethodName, Effect.Effect<unknown, { readonly _tag: 
   "GitHub.closePullRequest": Effect.flatMap(GitHub, (github) =>
     github.closePullRequest({ repository: project.repository.forge, number: 1 })
   ),
-  "ModelGateway.open": Effect.flatMap(ModelGateway, (gateway) =>
-    gateway.open({ ...at, call: program.call, category: "applying", rule: "first", model })
-  ),
-  "ModelGateway.account": Effect.flatMap(ModelGateway, (gateway) => gateway.account({ id: program.call })),
-  "ModelGateway.close": Effect.flatMap(ModelGateway, (gateway) => gateway.close({ id: program.call })),
-  "ModelReplies.find": Effect.flatMap(ModelReplies, (replies) => replies.find(program)),
-  "ModelReplies.keep": Effect.flatMap(ModelReplies, (replies) => replies.keep(bought)),
+  "ModelGateway.account": Effect.flatMap(ModelGateway, (gateway) => gateway.account({ id: "access-1" })),
   "Premises.look": Effect.flatMap(Premises, (premises) => premises.look({ projects: [project.id] })),
   "Premises.clearWorktree": Effect.flatMap(Premises, (premises) =>
     premises.clearWorktree({ project: project.id, ...at })
@@ -215,7 +193,6 @@ const heldBy = ({ state, outside }: Doubles.Doubles): string =>
       projects: [...state.projects.values()],
       ledger: state.ledger,
       replies: state.replies,
-      accesses: [...state.gatewayAccesses],
       escalations: state.escalations,
       resources: state.resources,
       worktrees: [...outside.worktrees],
@@ -228,7 +205,6 @@ const heldBy = ({ state, outside }: Doubles.Doubles): string =>
 /** What some calls find there: an open pull request, an order that failed, is paused, or has a pull request. */
 const prepare = ({ state, outside }: Doubles.Doubles, method: MethodName) => {
   outside.pullRequests.push(openPull)
-  if (method === "ModelGateway.close") state.gatewayAccesses.add(program.call)
   const row = state.orders.get(id)
   if (row === undefined) return
   if (method === "WorkOrders.retry")

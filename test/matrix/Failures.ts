@@ -44,6 +44,8 @@ const componentOfService: Readonly<Partial<Record<string, string>>> = {
   Workspace: "git",
   CodeEditor: "editor",
   Proposer: "provider",
+  CodeEditor: "provider",
+  ModelGateway: "provider",
   Manager: "manager"
 }
 

@@ -14,6 +14,8 @@ export type DriverName =
   | "order, check fails"
   /** The same, that may ask one model only. */
   | "order, one model"
+  /** The same, whose editor asks its model through the gateway. */
+  | "order, editor asks"
   /** The same, after whose pull request was opened somebody changes which one it is. */
   | "order, another pull request"
   /** src/operations/Notices.ts, from an escalation that cannot be told to the silence after the last reminder. */
@@ -83,11 +85,11 @@ export const methods: Record<MethodName, Row> = {
   "GitHub.closePullRequest": row("caller", "PATCH /repos/{owner}/{repo}/pulls/{pull_number}"),
   "Incidents.admit": store("order", "admit"),
   "Manager.route": row("order", "POST /route"),
-  "ModelGateway.open": row("caller", "open the gateway"),
-  "ModelGateway.account": row("caller", "read the gateway's account"),
-  "ModelGateway.close": row("caller", "close the gateway"),
-  "ModelReplies.find": store("caller", "find_model_reply"),
-  "ModelReplies.keep": store("caller", "keep_model_reply"),
+  "ModelGateway.open": row("order, editor asks", "POST /chat/completions"),
+  "ModelGateway.account": row("caller", "account"),
+  "ModelGateway.close": row("order, editor asks", "close"),
+  "ModelReplies.find": store("order, editor asks", "find_model_reply"),
+  "ModelReplies.keep": store("order, editor asks", "keep_model_reply"),
   "Premises.look": row("caller", "git for-each-ref"),
   "Premises.clearWorktree": row("caller", "git worktree remove"),
   "Premises.remakeBranch": row("caller", "git update-ref"),
@@ -148,14 +150,15 @@ export interface Place {
 const calls = (driver: DriverName, ...all: ReadonlyArray<number>): ReadonlyArray<Place> =>
   all.map((call) => ({ driver, call }))
 const mended = "order, check fails"
+const editor: Place = { driver: "order, editor asks", call: 2, label: "editor" }
 export const alone: Place = { driver: "order, one model", call: 1, label: "alone" }
 
 /** Where later steps call what an earlier one called already: a reason can mean something else there. */
 export const furtherPlaces: Readonly<Partial<Record<MethodName, ReadonlyArray<Place>>>> = {
-  "Budget.reserve": calls(mended, 2),
+  "Budget.reserve": [...calls(mended, 2), editor],
   "Incidents.admit": calls("order", 2, 3, 4, 5),
   "Projects.get": calls("order", 2, 3, 4, 5),
-  "Proposer.ask": [...calls(mended, 2), alone],
+  "Proposer.ask": [...calls(mended, 2), alone, editor],
   "Resources.intend": calls("order", 4, 5),
   "StepJournal.append": calls("order", 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16),
   "WorkOrders.get": calls("order", 2, 3, 4, 5, 6),

@@ -13,7 +13,7 @@ import {
 import { retry } from "../../src/domain/policies/Retry.ts"
 import { type StepName, stepNames } from "../../src/domain/Status.ts"
 import { samples } from "../../src/testing/Samples.ts"
-import { type Case, type Mode, cases } from "./Case.ts"
+import { type Case, cases } from "./Case.ts"
 import { drive } from "./Drive.ts"
 import * as Expectations from "./Expectations.ts"
 
@@ -24,6 +24,8 @@ interface Mutant {
   readonly tables: PolicyTables
   /** Does a case whose expectation says this meet the row? */
   readonly touches: (expected: string) => boolean
+  /** Of those, the ones that show what was turned: they are tried first. */
+  readonly shows: (expected: string) => boolean
 }
 
 const standard: PolicyTables = {
@@ -31,6 +33,22 @@ const standard: PolicyTables = {
   meaningOf,
   retry,
   park: { first: Limits.parkFirst, longest: Limits.parkLongest }
+}
+
+const everyCase = () => true
+/** What the rows of a line that was decided like this end in. */
+const isDone = (step: StepName, tag: string, action: Action) => (expected: string) =>
+  expected.includes(`${step} ${tag} ${actionWords[action]}`)
+const isAsked = (expected: string) => /(?:human|client_manager): /.test(expected)
+
+/** What a row of `error_events` says of each action. */
+const actionWords: Record<Action, string> = {
+  retry: "retry",
+  next_model: "next model",
+  smaller_request: "smaller request",
+  repair: "repair",
+  wait: "wait",
+  ask: "ask "
 }
 
 const isRow = (step: StepName, tag: string) => (expected: string) => expected.includes(`${step} ${tag} `)
@@ -41,23 +59,29 @@ const withRow = (step: StepName, tag: string, row: Row): PolicyTables => ({
 })
 
 const ofRow = (step: StepName, tag: string, { decides, ...rest }: UnreadRow | Row): ReadonlyArray<Mutant> => {
-  const mutant = (what: string, changed: Row): Mutant => ({
+  const mutant = (what: string, changed: Row, shows: Mutant["shows"]): Mutant => ({
     name: `${step} ${tag}: ${what}`,
     tables: withRow(step, tag, changed),
-    touches: isRow(step, tag)
+    touches: isRow(step, tag),
+    shows
   })
+  const fails = (expected: string) => expected.includes(`${step} ${tag} fails`) && isAsked(expected)
   // A row for an order that cannot be read has no actions.
   const actions = "actions" in rest ? rest.actions : undefined
   const other = decides === "human" ? "client_manager" : "human"
   const added: Action = "ask"
   return [
     ...(actions ?? []).map((action) =>
-      mutant(`without ${action}`, { actions: (actions ?? []).filter((it) => it !== action), decides })
+      mutant(
+        `without ${action}`,
+        { actions: (actions ?? []).filter((it) => it !== action), decides },
+        isDone(step, tag, action)
+      )
     ),
     ...(actions === undefined || actions.includes(added)
       ? []
-      : [mutant(`with ${added}`, { actions: [...actions, added], decides })]),
-    mutant("somebody else decides", { actions: actions ?? [], decides: other })
+      : [mutant(`with ${added}`, { actions: [...actions, added], decides }, fails)]),
+    mutant("somebody else decides", { actions: actions ?? [], decides: other }, fails)
   ]
 }
 
@@ -78,7 +102,9 @@ const ofMeaning = (tag: string, meaning: Meaning): ReadonlyArray<Mutant> => {
       ...standard,
       meaningOf: (reason) => (reason._tag === tag ? { ...meaningOf(reason), ...change } : meaningOf(reason))
     },
-    touches: (expected) => expected.includes(` ${tag} `)
+    touches: (expected) => expected.includes(` ${tag} `),
+    // Every row of `error_events` says what its reason means.
+    shows: everyCase
   }))
 }
 
@@ -88,7 +114,8 @@ const ofRetry = (step: StepName): ReadonlyArray<Mutant> => {
   const mutant = (what: string, row: PolicyTables["retry"][StepName]) => ({
     name: `${step}: ${what}`,
     tables: { ...standard, retry: { ...retry, [step]: row } },
-    touches
+    touches,
+    shows: (expected) => /retry(?: ×\d+)?, .* fails/.test(expected)
   })
   return [
     mutant("no delays", { delays: [], deadline }),
@@ -108,24 +135,23 @@ const mutants: ReadonlyArray<Mutant> = [
   {
     name: "park: begins later",
     tables: { ...standard, park: { ...standard.park, first: Duration.minutes(5) } },
-    touches: waits
+    touches: waits,
+    shows: everyCase
   },
   {
     name: "park: waits longer",
     tables: { ...standard, park: { ...standard.park, longest: Duration.hours(1) } },
-    touches: waits
+    touches: waits,
+    shows: everyCase
   }
 ]
 
-/** Short cases first: most mutants are noticed by the first of them. */
-const cost: Readonly<Record<Mode, number>> = {
-  once: 0,
-  dies: 1,
-  hangs: 2,
-  lost: 3,
-  interrupted: 4,
-  forever: 5
-}
+/** Short cases first, as their lines count calls and waits: most mutants are noticed by the first of them. */
+const costOf = (expected: string): number =>
+  Math.max(
+    0,
+    ...[...expected.matchAll(/(\d+) calls|×(\d+)/g)].map(([, calls, times]) => Number(calls ?? times))
+  )
 
 const isOrder = ({ driver }: Case) => driver.startsWith("order")
 const isUsed = Schema.is(Schema.NonEmptyString)
@@ -141,16 +167,21 @@ export const mutate = (
     const wanted = expected.get(it.name) ?? ""
     return { it, wanted, spelled: isUsed(it.reason?._tag) ? wanted.replaceAll("~", it.reason._tag) : wanted }
   })
-  const sorted = orders.toSorted((a, b) => cost[a.it.mode] - cost[b.it.mode])
+  const sorted = orders.toSorted((a, b) => costOf(a.wanted) - costOf(b.wanted))
   return mutants
     .filter(({ name }) => name.includes(filter))
     .filter((_, place) => place % of === index)
-    .map(({ name, tables, touches }) => {
-      const touched = sorted.filter(({ spelled }) => touches(spelled))
-      const noticed = touched.some(({ it, wanted }) => {
+    .map(({ name, tables, touches, shows }) => {
+      const notices = ({ it, wanted }: (typeof sorted)[number]) => {
         const observed = drive(it, tables)
         return observed.broken.length > 0 || Expectations.textOf(observed) !== wanted
-      })
+      }
+      const touched = sorted.filter(({ spelled }) => touches(spelled))
+      const likely = touched.filter(({ spelled }) => shows(spelled))
+      const unlikely = touched.filter(({ spelled }) => !shows(spelled))
+      // What the row's own cases do not notice may be noticed where its name is not in the line.
+      const others = sorted.filter(({ spelled }) => !touches(spelled))
+      const noticed = likely.some(notices) || unlikely.some(notices) || others.some(notices)
       return { name, noticed, touched: touched.length }
     })
 }

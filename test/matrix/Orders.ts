@@ -1,4 +1,4 @@
-import { Duration, Effect, Exit, Layer, Option, Random, References } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Option, Random, References } from "effect"
 import { ProviderUnavailable } from "../../src/domain/errors/GenerationError.ts"
 import { PipelineError } from "../../src/domain/errors/PipelineError.ts"
 import { RateLimited } from "../../src/domain/errors/Reasons.ts"
@@ -10,8 +10,13 @@ import { isSettled } from "../../src/domain/Status.ts"
 import * as ReservationSweep from "../../src/operations/ReservationSweep.ts"
 import * as pipeline from "../../src/pipeline.ts"
 import { WorkOrder } from "../../src/domain/WorkOrder.ts"
+import { EditorTimedOut } from "../../src/domain/errors/ApplyError.ts"
+import { verdictOf } from "../../src/layers/aider/Conclude.ts"
+import { throughGateway } from "../../src/layers/aider/Through.ts"
 import { Checks } from "../../src/services/Checks.ts"
+import { CodeEditor } from "../../src/services/CodeEditor.ts"
 import { Manager } from "../../src/services/Manager.ts"
+import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
 import { applying } from "../../src/steps/Applying.ts"
 import { creatingPr } from "../../src/steps/CreatingPr.ts"
@@ -76,6 +81,41 @@ const script = (driver: DriverName): Layer.Layer<never, never, AnyService> => {
     default:
       return Layer.empty
   }
+}
+
+/** As Aider does: what its model and the ledger said is read in the gateway's account, and its time is bounded. */
+const askingEditor = ({ programs }: Doubles.Doubles) =>
+  Layer.effect(
+    CodeEditor,
+    Effect.gen(function* () {
+      const gateway = yield* ModelGateway
+      const { ready, apply } = yield* CodeEditor
+      return CodeEditor.of({
+        ready,
+        apply: Effect.fnUntraced(function* (input) {
+          const { workOrderId, run, call, category, rule, model, timeoutMs } = input
+          if (model === null) return yield* apply(input)
+          const granted = { workOrderId, run, call, category, rule, model }
+          const { account, used } = yield* throughGateway(gateway, granted, ({ id }) =>
+            // On its own, as a process is.
+            Effect.flatMap(Effect.forkDetach(programs.ask(id, Doubles.proposal.summary)), (program) =>
+              Effect.timeoutOption(Fiber.await(program), timeoutMs)
+            )
+          )
+          if (Option.isNone(used)) return yield* new EditorTimedOut({ editor: "aider", limitMs: timeoutMs })
+          const verdict = verdictOf(account, model)
+          return yield* verdict === undefined ? apply(input) : Effect.fail(verdict)
+        })
+      })
+    })
+  )
+
+/** Faults of the gateway stand before it, and all others behind it. */
+const withEditor = (it: Case, doubles: Doubles.Doubles, faulty: Layer.Layer<never, never, AnyService>) => {
+  const editor = askingEditor(doubles)
+  return it.method.startsWith("ModelGateway.")
+    ? editor.pipe(Layer.provideMerge(faulty), Layer.provideMerge(doubles.gateway))
+    : editor.pipe(Layer.provideMerge(doubles.gateway), Layer.provideMerge(faulty))
 }
 
 /** The five steps, of which the last is given another pull request than the fourth answered. */
@@ -169,6 +209,7 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
     never,
     AnyService
   >
+  const all = it.driver === "order, editor asks" ? withEditor(it, doubles, faulty) : faulty
   const cancel = Effect.sync(() => state.engine?.interrupt(Doubles.at.workOrderId, Doubles.at.run))
   const { layer, run } = it.driver === "order, another pull request" ? swapped : pipeline
   const mends = it.driver === "order, check fails"
@@ -179,7 +220,7 @@ export const drive = (it: Case, tables: PolicyTables | undefined): Observed => {
   )
   const order = Effect.andThen(submit, run(Doubles.at)).pipe(
     Effect.provide(
-      layer.pipe(Layer.provideMerge(faulty), Layer.provideMerge(services), Layer.provideMerge(doubles.engine))
+      layer.pipe(Layer.provideMerge(all), Layer.provideMerge(services), Layer.provideMerge(doubles.engine))
     ),
     Effect.provideService(Faults.CurrentInterrupter, cancel),
     Effect.provideService(RetryBudget.CurrentRetryBudget, RetryBudget.make()),

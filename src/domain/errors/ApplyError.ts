@@ -5,6 +5,7 @@ import { OutputTruncated, modelReasons } from "./GenerationError.ts"
 import {
   BaseBranchMissing,
   BudgetExceeded,
+  ResultRefused,
   UnexpectedDefect,
   everyStep,
   gitReasons,
@@ -156,6 +157,7 @@ export const askingEditorReasons = [
   ...ledgerReasons,
   ...storeReasons,
   ...gitReasons,
+  ResultRefused,
   UnexpectedDefect
 ] as const
 

@@ -25,6 +25,7 @@ const byOperation = (operation: string): Component => {
   if (operation.startsWith("moose.")) return "store"
   if (/^(?:ask(?:ing)? |call provider:|POST \/(?:chat|responses|messages))/.test(operation)) return "provider"
   if (operation === "POST /route") return "manager"
+  if (/^(?:start )?aider\b/.test(operation)) return "editor"
   return /^(?:call forge|[A-Z]+ \/)/.test(operation) ? "forge" : "pipeline"
 }
 
@@ -97,5 +98,8 @@ const operationOf = (reason: Reason): string =>
 export const componentOf = (reason: AnyReason): Component => {
   if (!isReason(reason)) return "step"
   const row = rows[reason._tag]
-  return row === "as the operation says" ? byOperation(operationOf(reason)) : row
+  if (row !== "as the operation says") return row
+  const component = byOperation(operationOf(reason))
+  // Whom an editor asks is its model: it is the one that does not take the key, or asks to slow down.
+  return component === "editor" && reason._tag !== "TimedOut" ? "provider" : component
 }

@@ -15,7 +15,7 @@ import {
   Refused,
   RequestRejected
 } from "../../domain/errors/GenerationError.ts"
-import { AuthenticationFailed, DiskFull, RateLimited } from "../../domain/errors/Reasons.ts"
+import { AuthenticationFailed, DiskFull, RateLimited, ResultRefused } from "../../domain/errors/Reasons.ts"
 import type { ModelChoice } from "../../domain/Route.ts"
 import type { CodeEditorContract } from "../../services/CodeEditor.ts"
 import type { Failure } from "../../services/Contract.ts"
@@ -172,8 +172,12 @@ export const verdictOf = (
   switch (outcome?._tag) {
     case "Refused":
     case "Failed":
-    case "Unkept":
       return outcome.reason
+    // Bought, and not there: to ask again is to pay again, so that somebody has to mend the store first.
+    case "Unkept": {
+      const operation = "keeping a model's reply"
+      return new ResultRefused({ evidence: Evidence.make({ operation, excerpt: outcome.reason.message }) })
+    }
     case "Rejected": {
       const operation = "asking through the gateway"
       const evidence = Evidence.make({ operation, excerpt: outcome.problem, httpStatus: outcome.status })

@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { Effect, Redacted, type Scope, Semaphore } from "effect"
+import * as Evidence from "../../domain/errors/Evidence.ts"
+import { UnexpectedDefect } from "../../domain/errors/Reasons.ts"
 import { Usd } from "../../domain/Usd.ts"
 import type { Input } from "../../services/Contract.ts"
 import type {
@@ -31,6 +33,12 @@ export interface Access {
 export const none = Usd.make(0)
 
 export const digest = (text: string): string => createHash("sha256").update(text).digest("hex")
+
+/** A bug that was met while a request was answered. */
+export const bug = (operation: string, defect: unknown): UnexpectedDefect => {
+  const excerpt = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
+  return new UnexpectedDefect({ evidence: Evidence.make({ operation, excerpt, cause: defect }) })
+}
 
 /** Shaped like a provider's key, so that whatever keeps those out of logs keeps this one out. */
 const newToken = () =>

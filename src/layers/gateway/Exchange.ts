@@ -1,15 +1,14 @@
 import { type Cause, Data, Deferred, Effect, Fiber, Queue, type Semaphore, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
-import * as Evidence from "../../domain/errors/Evidence.ts"
-import { type LedgerConflict, type LedgerUnavailable, UnexpectedDefect } from "../../domain/errors/Reasons.ts"
+import type { LedgerConflict, LedgerUnavailable } from "../../domain/errors/Reasons.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { meaningOf } from "../../domain/policies/Meaning.ts"
 import * as Prices from "../../domain/policies/Prices.ts"
 import type { GatewayOutcome } from "../../services/ModelGateway.ts"
 import { ModelReplies } from "../../services/ModelReplies.ts"
-import { keepingReply } from "../../steps/WithReservation.ts"
+import { keepingReply, whileUnavailable } from "../../steps/WithReservation.ts"
 import * as PaidUsage from "../models/PaidUsage.ts"
-import { type Access, digest } from "./Access.ts"
+import { type Access, bug, digest } from "./Access.ts"
 import { type Answer, Failed, type Head, type Sink, forward } from "./Forward.ts"
 import type { Accepted, Code, Protocol, Target } from "./Protocol.ts"
 
@@ -58,11 +57,6 @@ const refusals: Record<Of<"Refused">["reason"]["_tag"], readonly [Code, string]>
     "Moose's store cannot be reached, so nothing may be paid for"
   ],
   StoreConflict: ["moose_ledger_unavailable", "Moose's store refuses this request"]
-}
-
-const bug = (operation: string, defect: unknown): UnexpectedDefect => {
-  const excerpt = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
-  return new UnexpectedDefect({ evidence: Evidence.make({ operation, excerpt, cause: defect }) })
 }
 
 /** How a paid call ended, and what its program is told. */
@@ -155,7 +149,10 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
               amount: Prices.costOf(model, usage),
               reply: answered.reply
             })
-            .pipe(Effect.mapError((reason) => new Unkept({ reason })))
+            .pipe(
+              whileUnavailable,
+              Effect.mapError((reason) => new Unkept({ reason }))
+            )
         },
         surelyUnspent: ({ reason }: Failed) => meaningOf(reason).sideEffect === "none",
         unclosed: (reason: LedgerUnavailable | LedgerConflict) =>

@@ -138,8 +138,6 @@ export class State {
   readonly resources: Array<Resource> = []
   readonly ledger: Array<LedgerRow> = []
   readonly replies: Array<ReplyRow> = []
-  /** Accesses to the model gateway that are open: of a process, and not in the store. */
-  readonly gatewayAccesses = new Set<string>()
   readonly incidents: Array<IncidentRow> = []
   readonly escalations: Array<EscalationRow> = []
   readonly escalationKeys = new Map<string, EscalationId>()

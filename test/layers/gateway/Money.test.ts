@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import OpenAI from "openai"
 import { Run } from "../../../src/domain/Ids.ts"
 import * as Evidence from "../../../src/domain/errors/Evidence.ts"
-import { StoreUnavailable } from "../../../src/domain/errors/Reasons.ts"
+import { StoreConflict } from "../../../src/domain/errors/Reasons.ts"
 import { Limits } from "../../../src/domain/policies/Limits.ts"
 import * as Prices from "../../../src/domain/policies/Prices.ts"
 import { Usd } from "../../../src/domain/Usd.ts"
@@ -231,8 +231,9 @@ layer(Gateway.store)("the gateway's money", (it) => {
     () =>
       Effect.gen(function* () {
         const server = yield* Loopback.serve(answering("lost"))
-        const reason = new StoreUnavailable({
-          evidence: Evidence.make({ operation: "moose.keep_model_reply", excerpt: "gone" })
+        const reason = new StoreConflict({
+          conflict: "no",
+          evidence: Evidence.make({ operation: "moose.keep_model_reply", excerpt: "no" })
         })
         const failing = Layer.effect(
           ModelReplies,
