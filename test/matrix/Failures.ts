@@ -42,7 +42,6 @@ const isWhatWasMet = (event: ErrorEvent, reason: AnyReason, met: Met, row: Told)
 const componentOfService: Readonly<Partial<Record<string, string>>> = {
   GitHub: "forge",
   Workspace: "git",
-  CodeEditor: "editor",
   Proposer: "provider",
   CodeEditor: "provider",
   ModelGateway: "provider",

@@ -115,7 +115,7 @@ const ofRetry = (step: StepName): ReadonlyArray<Mutant> => {
     name: `${step}: ${what}`,
     tables: { ...standard, retry: { ...retry, [step]: row } },
     touches,
-    shows: (expected) => /retry(?: ×\d+)?, .* fails/.test(expected)
+    shows: (expected: string) => /retry(?: ×\d+)?, .* fails/.test(expected)
   })
   return [
     mutant("no delays", { delays: [], deadline }),
