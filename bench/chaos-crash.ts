@@ -36,6 +36,8 @@ const lanes = Number(values.lanes)
 const leaseMs = Number(values.lease)
 /** So many schedules have kills in every place. */
 const coversAll = 40
+/** The p99 of fewer is one process that the machine let wait. */
+const takeoversJudged = 200
 
 const progressEvery = 20
 
@@ -188,6 +190,8 @@ const main = Effect.gen(function* () {
       "processes were killed in every place",
       Plan.cells.every((cell) => Report.killsAt(results, cell) > 0)
     )
+  }
+  if (takeovers.length >= takeoversJudged) {
     demand(
       "a killed worker's work is taken over within its lease and a second (p99)",
       Report.quantile(takeovers, 0.99) < leaseMs + 1_000

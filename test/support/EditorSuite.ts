@@ -66,7 +66,10 @@ export const apply = Effect.fnUntraced(function* (
   where: { readonly outer: string; readonly directory: string },
   edits: readonly [Edit, ...Array<Edit>],
   filesInScope: ReadonlyArray<string> = [],
-  more: Partial<typeof asking> & { readonly summary?: string } = {}
+  more: Partial<Omit<typeof asking, "timeoutMs">> & {
+    readonly summary?: string
+    readonly timeoutMs?: number
+  } = {}
 ) {
   const { summary, ...asked } = more
   const editor = yield* CodeEditor
