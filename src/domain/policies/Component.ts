@@ -25,7 +25,6 @@ const byOperation = (operation: string): Component => {
   if (operation.startsWith("moose.")) return "store"
   if (/^(?:ask(?:ing)? |call provider:|POST \/(?:chat|responses|messages))/.test(operation)) return "provider"
   if (operation === "POST /route") return "manager"
-  if (/^(?:start )?aider\b/.test(operation)) return "editor"
   return /^(?:call forge|[A-Z]+ \/)/.test(operation) ? "forge" : "pipeline"
 }
 
