@@ -13,7 +13,7 @@ const listed = {
   ]
 }
 /** It starts a forge and looks at a database, each time. */
-const timeoutMs = 90_000
+const timeoutMs = 300_000
 const key = "not-a-real-key-0123456789"
 
 const doctor = (env: Record<string, string>, ...flags: ReadonlyArray<string>) =>

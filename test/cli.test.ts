@@ -16,7 +16,7 @@ import * as TestDatabase from "./support/TestDatabase.ts"
 const { git } = GitSandbox
 
 /** A whole test. Many processes share the processors. */
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 
 const world = Layer.provideMerge(TestDatabase.layer, NodeServices.layer)
 

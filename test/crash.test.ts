@@ -27,7 +27,7 @@ import { git } from "./support/GitSandbox.ts"
 import * as TestDatabase from "./support/TestDatabase.ts"
 
 /** A whole test. Many processes share the processors. */
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 
 /*
  * A worker is killed, without a chance to say anything, at a point that it was seen to reach; the next one
@@ -152,7 +152,7 @@ const untilReached = Effect.fnUntraced(function* <R>(
 ) {
   const ended = Effect.flatMap(worker.ended, ({ code }) => Effect.fail(`it ended with ${code}`))
   yield* Effect.raceFirst(reached, ended).pipe(
-    Effect.timeout("40 seconds"),
+    Effect.timeout("150 seconds"),
     Effect.mapError((error) => new Error(`Not reached: ${String(error)}\n${worker.output()}`))
   )
 })

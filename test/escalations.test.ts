@@ -64,7 +64,7 @@ const until = <A, E, R>(what: string, look: Effect.Effect<A, E, R>, holds: (seen
     const sql = yield* PgClient.PgClient
     return yield* Effect.andThen(sql`select pg_notify('moose_work', '')`, look).pipe(
       Effect.flatMap((seen) => (holds(seen) ? Effect.succeed(seen) : Effect.fail(`not yet: ${what}`))),
-      Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "50 seconds" })))
+      Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "150 seconds" })))
     )
   })
 

@@ -87,14 +87,14 @@ const submit = Effect.fnUntraced(function* (count: number) {
   }
 })
 
-/** Asks again and again, and lets the runners look for work meanwhile, until it holds; at most 20 seconds. */
+/** Asks again and again, and lets the runners look for work meanwhile, until it holds; at most 150 seconds. */
 const until = <E, R>(what: string, holds: Effect.Effect<boolean, E, R>) =>
   Effect.gen(function* () {
     const sql = yield* PgClient.PgClient
     const look = Effect.andThen(sql`select pg_notify('moose_work', '')`, holds)
     const seen = yield* look.pipe(
       Effect.flatMap((it) => (it ? Effect.void : Effect.fail("not yet"))),
-      Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "50 seconds" }))),
+      Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "150 seconds" }))),
       Effect.result
     )
     assert.deepInclude(seen, { _tag: "Success" }, what)

@@ -340,6 +340,6 @@ layer(Ledger.layer)("the ledger", (it) => {
         }
         assert.deepStrictEqual(yield* escalations, [...model.escalations].toSorted())
       }),
-    { arbitrary: { runs: 60, size: 80 }, timeout: 120_000 }
+    { arbitrary: { runs: 60, size: 80 }, timeout: 300_000 }
   )
 })

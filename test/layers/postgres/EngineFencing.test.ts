@@ -5,7 +5,7 @@ import * as Fencing from "./engine/Fencing.ts"
 import { inDatabase } from "./engine/Harness.ts"
 
 /** Each test makes a claim, and loses it, for every call there is. */
-const timeoutMs = 60_000
+const timeoutMs = 300_000
 
 /** The fence as it is stored, without one of its conditions. */
 const without = Effect.fnUntraced(function* (condition: string) {

@@ -44,7 +44,7 @@ const work = Effect.gen(function* () {
   )
   yield* left.pipe(
     Effect.flatMap((orders) => (orders === 0 ? Effect.void : Effect.fail(`${orders} are left`))),
-    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))),
+    Effect.retry(Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "150 seconds" }))),
     Effect.provide(worker)
   )
 })
