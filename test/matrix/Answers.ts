@@ -46,6 +46,17 @@ const ofModel = (label: string, change: Partial<typeof reply>): ReadonlyArray<An
       Faults.inject(Proposer, { method: "ask", what: Faults.answer({ ...reply, ...change }), when })
   }))
 
+/** What a person has done meanwhile to the pull request of the first try. */
+const ended = (label: string, merged: boolean): Answer => ({
+  method: "GitHub.findPullRequests",
+  label,
+  place: { driver: "order, forge fails once", call: 2 },
+  answers: (when) => {
+    const found = new PullRequest({ ...pull(another), state: "closed", merged })
+    return Faults.inject(GitHub, { method: "findPullRequests", what: Faults.answer([found]), when })
+  }
+})
+
 const remoteHead = (label: string, number: number, sha: Sha | null): Answer => ({
   method: "Workspace.remoteHead",
   label,
@@ -99,6 +110,8 @@ export const answers: ReadonlyArray<Answer> = [
   },
   remoteHead("somebody-else's", 2, another),
   remoteHead("not-what-was-pushed", 3, another),
+  ended("closed", false),
+  ended("merged", true),
   {
     method: "GitHub.getPullRequest",
     label: "of-another-head",

@@ -16,6 +16,8 @@ export type DriverName =
   | "order, one model"
   /** The same, whose editor asks its model through the gateway. */
   | "order, editor asks"
+  /** The same, whose pull request is not opened at the first try. */
+  | "order, forge fails once"
   /** The same, after whose pull request was opened somebody changes which one it is. */
   | "order, another pull request"
   /** src/operations/Notices.ts, from an escalation that cannot be told to the silence after the last reminder. */

@@ -15,6 +15,7 @@ import { verdictOf } from "../../src/layers/aider/Conclude.ts"
 import { throughGateway } from "../../src/layers/aider/Through.ts"
 import { Checks } from "../../src/services/Checks.ts"
 import { CodeEditor } from "../../src/services/CodeEditor.ts"
+import { GitHub } from "../../src/services/GitHub.ts"
 import { Manager } from "../../src/services/Manager.ts"
 import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
@@ -66,6 +67,10 @@ const script = (driver: DriverName): Layer.Layer<never, never, AnyService> => {
     case "order, model fails once": {
       const what = Faults.loseReply(new ProviderUnavailable({ model: "gpt-5-mini", evidence }))
       return Faults.inject(Proposer, { method, what, when })
+    }
+    case "order, forge fails once": {
+      const what = Faults.fail(samples.RemoteUnreachable)
+      return Faults.inject(GitHub, { method: "createPullRequest", what, when })
     }
     case "order, model is slow":
       return Layer.effect(
