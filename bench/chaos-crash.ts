@@ -32,6 +32,8 @@ const { values } = parseArgs({
     keep: { type: "string" }
   }
 })
+// As in the workers: nothing goes over ssh, and git need not be asked which one.
+process.env["GIT_SSH_COMMAND"] = "ssh"
 const lanes = Number(values.lanes)
 const leaseMs = Number(values.lease)
 /** So many schedules have kills in every place. */

@@ -13,6 +13,8 @@ export const Command = Schema.Union([
     home: Schema.String,
     /** The one that there is. */
     execution: Schema.String,
+    /** A worker that begins reconciles first. */
+    reconciles: Schema.Boolean,
     /** A folder whose `git` is put before the real one, and what is written there makes it kill. */
     programs: Schema.String,
     /** That git is used for everything. */

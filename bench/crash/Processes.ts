@@ -32,6 +32,8 @@ const started = Effect.fnUntraced(function* (program: string) {
           HOME: process.env["HOME"],
           TMPDIR: process.env["TMPDIR"],
           NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
+          // Nothing goes over ssh: git need not be asked which one.
+          GIT_SSH_COMMAND: "ssh",
           GIT_CONFIG_NOSYSTEM: "1",
           GIT_CONFIG_GLOBAL: "/dev/null"
         },

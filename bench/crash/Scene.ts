@@ -10,6 +10,9 @@ import * as Order from "./Order.ts"
 import type * as Plan from "./Plan.ts"
 import * as Programs from "./Programs.ts"
 
+/** In every so many schedules workers do it beside the order; afterwards it is done in all of them. */
+const reconcilingEvery = 3
+
 /** What is there for git where the disk is to be full. */
 const diskBytes = 6 * 1024 * 1024
 
@@ -35,6 +38,7 @@ export const make = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, le
     modelUrl: model.url,
     home,
     execution: Order.execution(order),
+    reconciles: lane.sabotage !== "reconciler" && plan.seed % reconcilingEvery === 0,
     programs,
     limited: disk?.kind === "limit",
     trace: join(directory, "trace.jsonl"),

@@ -73,7 +73,7 @@ const work = (run: Run) =>
     // Half of the fencing is a process that notices by itself that its lease is over.
     const lease = run.sabotage === "fencing" ? Duration.hours(1) : Duration.millis(run.leaseMs)
     // One that only runs what it is given does not reconcile.
-    const only = run.sabotage === "reconciler" ? { only: [run.execution] } : {}
+    const only = run.reconciles ? {} : { only: [run.execution] }
     const worker = Environment.worker({ lease, ...only }).pipe(
       Layer.provide(everything),
       Layer.provide(settings),
