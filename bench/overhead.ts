@@ -1,0 +1,100 @@
+import { parseArgs } from "node:util"
+import { Effect } from "effect"
+import * as Gateway from "./overhead/Gateway.ts"
+import * as Orders from "./overhead/Orders.ts"
+import { type Kind, type Split, kinds, others, parts, total } from "./overhead/Split.ts"
+
+/*
+ * What Moose itself costs in time. An order on real parts, with a model's provider and a forge in a process of their
+ * own: where its time goes, by step, and by who is at work. What is neither git, nor the editor, nor the model, nor the
+ * forge is ours. With --gateway: what the model gateway adds to a call.
+ */
+
+const { values } = parseArgs({
+  options: {
+    gateway: { type: "boolean", default: false },
+    orders: { type: "string", default: "20" },
+    calls: { type: "string", default: "500" },
+    "model-ms": { type: "string", default: "500" }
+  }
+})
+
+const overheadMsMax = 150
+const shareMax = 0.05
+const usualOrderMs = 30_000
+const differenceMax = 0.02
+const gatewayMsMax = 10
+
+const quantile = (numbers: ReadonlyArray<number>, share: number): number => {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0
+}
+const median = (numbers: ReadonlyArray<number>): number => quantile(numbers, 0.5)
+const mean = (numbers: ReadonlyArray<number>): number =>
+  numbers.reduce((sum, number) => sum + number, 0) / numbers.length
+const ms = (value: number): string => `${value.toFixed(1)} ms`
+const cell = (text: string): string => text.padStart(10)
+
+const missed: Array<string> = []
+const promise = (kept: boolean, what: string): void => {
+  if (!kept) missed.push(what)
+}
+
+const ofOrders = async (): Promise<void> => {
+  const modelMs = Number(values["model-ms"])
+  const found = await Effect.runPromise(Orders.measure({ orders: Number(values.orders), warmUp: 3, modelMs }))
+  const splits = found.map(({ split }) => split)
+  const of = (which: (split: Split) => number): number => mean(splits.map(which))
+  console.log(
+    `Where the time of ${found.length} orders went, one after the other, in milliseconds, on average:\n`
+  )
+  console.log(["".padEnd(16), ...kinds.map(cell), cell("all")].join(""))
+  for (const part of parts) {
+    const row = kinds.map((kind: Kind) => of((split) => split[part][kind]))
+    const sum = row.reduce((all, one) => all + one, 0)
+    console.log([part.padEnd(16), ...[...row, sum].map((value) => cell(value.toFixed(1)))].join(""))
+  }
+  const columns = kinds.map((kind) => of((split) => total(split, [kind])))
+  const whole = of((split) => total(split))
+  console.log(["all".padEnd(16), ...[...columns, whole].map((value) => cell(value.toFixed(1)))].join(""))
+
+  const wall = mean(found.map((order) => order.wall))
+  const difference = Math.abs(whole - wall) / wall
+  const own = splits.map((split) => total(split) - total(split, others))
+  const overhead = median(own)
+  console.log(
+    `\nThe clock on the wall: ${ms(wall)}; the split differs by ${(difference * 100).toFixed(2)} % (at most 2 %).`
+  )
+  console.log(
+    `Ours: median ${ms(overhead)}, p95 ${ms(quantile(own, 0.95))} (below ${overheadMsMax} ms); ` +
+      `${((overhead / usualOrderMs) * 100).toFixed(2)} % of an order of 30 s (below 5 %).`
+  )
+  promise(difference <= differenceMax, "the split does not sum to the time on the wall")
+  promise(overhead < overheadMsMax, `an order costs ${ms(overhead)} of our own`)
+  promise(overhead / usualOrderMs < shareMax, "that is more than 5 % of an order of 30 s")
+}
+
+const ofGateway = async (): Promise<void> => {
+  const { through, direct, work } = await Effect.runPromise(
+    Gateway.measure({ calls: Number(values.calls), warmUp: 50, takesMs: 20 })
+  )
+  const added = through.map((its, index) => its - (direct[index] ?? 0))
+  const line = (what: string, times: ReadonlyArray<number>): void =>
+    console.log(
+      `${what.padEnd(34)} median ${ms(median(times))}, p95 ${ms(quantile(times, 0.95))}, p99 ${ms(quantile(times, 0.99))}`
+    )
+  console.log(
+    `${through.length} calls through the gateway, and as many without it, beside the provider's own time:\n`
+  )
+  line("through the gateway", through)
+  line("without it", direct)
+  line("what it adds", added)
+  // The same work always: where its p99 is far from its median, so is everybody's.
+  line("work of a fixed size, in between", work)
+  const p99 = quantile(added, 0.99)
+  promise(p99 < gatewayMsMax, `the gateway adds ${ms(p99)} to a call at p99, and may ${gatewayMsMax} ms`)
+}
+
+await (values.gateway ? ofGateway() : ofOrders())
+for (const what of missed) console.log(`MISSED: ${what}`)
+process.exit(missed.length === 0 ? 0 : 1)
