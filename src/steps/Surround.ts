@@ -100,13 +100,6 @@ const isParked = Schema.is(Parked)
 const isAsked = Schema.is(Asked)
 const isDependencyDown = Schema.is(DependencyDown)
 
-/**
- * What surrounds a step: it is repeated as its rules say, bounded by `Limits.step`, its scope closed before its
- * result counts; how it ends is written to the journal together with that end. A defect becomes
- * UnexpectedDefect: a bug is recorded like any failure, and does not poison the run. A failure that somebody
- * else is to blame for parks the order, and the step runs again when the wait is over. What interrupts it from
- * outside passes through. `following` is the added step that comes next under the same status.
- */
 /** A line for the decision log: the order stops for want of attempts or time. */
 const stopped = (step: string, why: string): Fact => ({
   _tag: "Decided",
@@ -116,23 +109,31 @@ const stopped = (step: string, why: string): Fact => ({
   data: null
 })
 
+/** One round of a step: what it is given, and the waits before it, of which some were its own. */
+export interface Round<In> {
+  readonly at: At
+  readonly input: In
+  readonly following: string | undefined
+  readonly waits: number
+  readonly ownWaits: number
+}
+
+/**
+ * What surrounds a step: it is repeated as its rules say, bounded by `Limits.step`, its scope closed before its
+ * result counts; how it ends is written to the journal together with that end. A defect becomes
+ * UnexpectedDefect: a bug is recorded like any failure, and does not poison the run. A failure that somebody
+ * else is to blame for parks the order, and the step runs again when the wait is over. What interrupts it from
+ * outside passes through. `following` is the added step that comes next under the same status.
+ */
 export const surround = <In, Out extends Schema.Constraint, Err extends StepError, R>(
   placed: Placed<In, Out, Err, R>
 ) => {
   const { name, status } = placed
   type Why = Err["Type"]["reason"] | AnyStep
 
-  /** One round of a step: what it is given, and the waits before it, of which some were its own. */
-  interface Round {
-    readonly at: At
-    readonly input: In
-    readonly following: string | undefined
-    readonly waits: number
-    readonly ownWaits: number
-  }
-  const Round = Context.Service<Round>("moose/steps/Surround/Round")
+  const Round = Context.Service<Round<In>>("moose/steps/Surround/Round")
 
-  const roundOf = ({ at, input, following, waits, ownWaits }: Round) => {
+  const roundOf = ({ at, input, following, waits, ownWaits }: Round<In>) => {
     const limit = Limits.step[status]
     const resumed: Fact = { _tag: "StatusMoved", to: status, disposition: null }
 
@@ -285,7 +286,11 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
 
   // Once for all rounds of all runs: what is made of a schema is kept with it, and a replay goes through each of them.
   const success = Schema.Union([Parked, Asked, placed.output])
-  const activity = Activity.make<Round | Effect.Services<ReturnType<typeof roundOf>>, typeof success, Err>({
+  const activity = Activity.make<
+    Round<In> | Effect.Services<ReturnType<typeof roundOf>>,
+    typeof success,
+    Err
+  >({
     name,
     success,
     error: placed.error,
