@@ -5,6 +5,7 @@ import { Limits } from "../domain/policies/Limits.ts"
 import { Premises, type Kept } from "../services/Premises.ts"
 import { Projects } from "../services/Projects.ts"
 import { Reconciliation } from "../services/Reconciliation.ts"
+import { giveBack } from "./reconciler/Hold.ts"
 
 /** Commits whose branch was removed, and what the books say of them. */
 export interface Quarantined extends Kept {
@@ -74,8 +75,7 @@ export const restore = Effect.fn("Quarantine.restore")(function* (ref: string, b
       })
       return restored
     }),
-    // A hold that cannot be given back ends by itself.
-    (holder) => (holder === null ? Effect.void : Effect.ignore(reconciliation.end({ workOrderId, holder })))
+    (holder) => giveBack(workOrderId, holder)
   )
 })
 

@@ -165,7 +165,7 @@ const keep = Effect.fnUntraced(function* (
 ) {
   const plain = (text: string): string =>
     text
-      .replaceAll(root, "/work")
+      .replaceAll(root, "/recorded")
       .replaceAll(Venv.folder, "/venv")
       .replaceAll(process.env["MOOSE_OLD_AIDER"] ?? "\0", "/old/aider")
       .replaceAll(baseUrl, "http://127.0.0.1:1/v1")

@@ -9,6 +9,7 @@ import { Premises } from "../../services/Premises.ts"
 import { type Change, type HoldingOrder, Reconciliation } from "../../services/Reconciliation.ts"
 import { Workspace } from "../../services/Workspace.ts"
 import type { Finding } from "./Finding.ts"
+import { giveBack } from "./Hold.ts"
 
 /** Repairs are harmless to repeat, and to make twice at once: each ends in the state that it was to make. */
 
@@ -126,8 +127,7 @@ const repairOrder = Effect.fn("Reconciler.repairOrder")(function* (
         ? Effect.succeed(allLeft("somebody is at the order, or was since it was looked at"))
         : // Shorter than the hold: whoever comes after it finds nobody at the order.
           Effect.timeout(alone(holder), Limits.unattended),
-    // A hold that cannot be given back ends by itself.
-    (holder) => (holder === null ? Effect.void : Effect.ignore(reconciliation.end({ workOrderId, holder })))
+    (holder) => giveBack(workOrderId, holder)
   ).pipe(Effect.catch((error) => Effect.succeed(allLeft(error.message))))
 })
 

@@ -25,7 +25,7 @@ if (model === undefined) throw new Error("the test's route names no model")
 
 const runOf = (transcript: Transcript, account = nothing): Run => ({
   ...transcript,
-  relative: (path) => relative("/work/worktree", path),
+  relative: (path) => relative("/recorded/worktree", path),
   account,
   model,
   changed: [...transcript.diff.matchAll(/^diff --git a\/(\S+) /gm)].map(([, path]) => path ?? "")
