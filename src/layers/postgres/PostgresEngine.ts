@@ -134,7 +134,9 @@ export const layer = (options: Options) =>
           const absent = starts.filter((_, index) => here[index] === undefined)
           const answers = absent.length === 0 ? [] : yield* startAbsent(absent)
           const next = answers.values()
-          return here.map((run): Begun => (run === undefined ? (next.next().value ?? nowhere) : { run, done: undefined }))
+          return here.map((run): Begun =>
+            run === undefined ? (next.next().value ?? nowhere) : { run, done: undefined }
+          )
         }),
         isOneCallers: (error: StoreUnavailable | StoreConflict) => error._tag === "StoreConflict"
       })
