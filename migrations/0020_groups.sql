@@ -84,6 +84,11 @@ language sql immutable as $$
          (t.limits->'modelDailyUsd'->>model)::bigint
 $$;
 
+create or replace function moose.is_category(name text) returns boolean
+language sql immutable as $$
+  select coalesce(name in ('routing', 'generating', 'applying', 'repair', 'architect'), false)
+$$;
+
 -- Places of those requests that surely fit, whatever the others get: everything that their project's day and their order
 -- are asked for fits together, no limit of a model counts, and nothing of the call is there yet. They need no order.
 create or replace function moose.surely_fit(p jsonb, asked_at timestamptz) returns bigint[]
@@ -92,7 +97,7 @@ language sql as $$
     select e.ordinality as place, e.value->>'id' as id, (e.value->>'run')::integer as run, e.value->>'call' as call,
            w.id as work_order, t.id as project, (asked_at at time zone t.time_zone)::date as day,
            moose.micros(e.value->'amount') as amount, l.*,
-           coalesce(e.value->>'category', '') in ('routing', 'generating', 'applying', 'repair', 'architect') as known
+           moose.is_category(e.value->>'category') as known
     from jsonb_array_elements(p) with ordinality e
     join public.work_orders w on w.id = e.value->>'workOrderId'
     join public.projects t on t.id = w.project
@@ -113,6 +118,49 @@ language sql as $$
     and not exists (select 1 from public.cost_tracking c where c.id = s.id)
     and not exists (select 1 from public.cost_tracking c
                     where c.work_order = s.work_order and c.run = s.run and c.call = s.call and c.state = 'reserved')
+$$;
+
+-- Reserves under locks that the caller holds, for the day that it is in the project at `asked_at`.
+drop function moose.reserve_locked(jsonb, public.work_orders, public.projects, date);
+create or replace function moose.reserve_locked(p jsonb, asked_at timestamptz) returns jsonb
+language plpgsql as $$
+declare
+  w public.work_orders;
+  t public.projects;
+  today date;
+  amount bigint := moose.micros(p->'amount');
+  found_row public.cost_tracking;
+  refusal jsonb;
+begin
+  select * into w from public.work_orders where id = p->>'workOrderId';
+  if not found then
+    return moose.ledger_problem('work_order', format('there is no work order %s', p->>'workOrderId'));
+  elsif amount is null then
+    return moose.ledger_problem('amount', format('%s is no amount of micro-dollars', p->'amount'));
+  elsif not moose.is_category(p->>'category') then
+    return moose.ledger_problem('category', format('there is no category %s', p->'category'));
+  end if;
+  select * into t from public.projects where id = w.project;
+  today := (asked_at at time zone t.time_zone)::date;
+  select * into found_row from public.cost_tracking where id = p->>'id';
+  if found then
+    return case when (found_row.work_order, found_row.call, found_row.reserved_micros) = (w.id, p->>'call', amount)
+      then jsonb_build_object('refused', null)
+      else moose.ledger_problem('reservation', format('%s is the id of another reservation', p->>'id')) end;
+  end if;
+  -- An attempt at the same call that was lost may have been paid for.
+  update public.cost_tracking set state = 'presumed', updated_at = moose.now()
+  where work_order = w.id and run = (p->>'run')::integer and call = p->>'call' and state = 'reserved';
+  refusal := moose.budget_refusal(w, t, today, p->>'model', p->>'category', amount);
+  if refusal is null then
+    insert into public.cost_tracking (id, project, day, work_order, run, call, category, model, rule, state,
+                                      reserved_micros, owner, lease_until)
+    values (p->>'id', t.id, today, w.id, (p->>'run')::integer, p->>'call', p->>'category', p->>'model',
+            coalesce(p->>'rule', 'first'), 'reserved', amount, p->>'owner',
+            moose.now() + make_interval(secs => (p->>'leaseMs')::numeric / 1000));
+  end if;
+  return jsonb_build_object('refused', refusal);
+end
 $$;
 
 -- Whoever changes the counters of several days in several statements holds them first, in the one order.
@@ -161,24 +209,27 @@ begin
     where e.place = any (plain);
   end if;
   for one in
-    select e.value as asked, e.ordinality as place, w, t, (asked_at at time zone t.time_zone)::date as today
+    select e.value as asked, e.ordinality as place
     from jsonb_array_elements(p) with ordinality e
     left join public.work_orders w on w.id = e.value->>'workOrderId'
-    left join public.projects t on t.id = w.project
     where e.ordinality <> all (plain)
     order by w.project nulls first, e.ordinality
   loop
-    answers[one.place] := case
-      when (one.w).id is null then
-        moose.ledger_problem('work_order', format('there is no work order %s', one.asked->>'workOrderId'))
-      when moose.micros(one.asked->'amount') is null then
-        moose.ledger_problem('amount', format('%s is no amount of micro-dollars', one.asked->'amount'))
-      when coalesce(one.asked->>'category', '') not in ('routing', 'generating', 'applying', 'repair', 'architect') then
-        moose.ledger_problem('category', format('there is no category %s', one.asked->'category'))
-      else moose.reserve_locked(one.asked, one.w, one.t, one.today)
-    end;
+    answers[one.place] := moose.reserve_locked(one.asked, asked_at);
   end loop;
   return to_jsonb(answers);
+end
+$$;
+
+create or replace function moose.check_and_reserve_budget(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  asked_at timestamptz := moose.now();
+begin
+  perform moose.lock_budget(t.id || '/' || (asked_at at time zone t.time_zone)::date)
+  from public.work_orders w join public.projects t on t.id = w.project where w.id = p->>'workOrderId';
+  perform moose.lock_budget('order/' || (p->>'workOrderId'));
+  return moose.reserve_locked(p, asked_at);
 end
 $$;
 
@@ -418,7 +469,7 @@ $$;
 -- Stores orders and queues their first runs, each beginning no earlier than its order asks, answered in the order given.
 -- The same body again is the same order. What one of them is refused for, all are.
 create or replace function moose.submit_work_orders(p jsonb) returns jsonb
-language plpgsql as $$
+language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
   bodies jsonb[] := array(select o from jsonb_array_elements(p) o);
   hashes text[] := array(select encode(sha256(convert_to((o - 'metadata')::text, 'UTF8')), 'hex') from jsonb_array_elements(p) o);
@@ -497,6 +548,96 @@ begin
       'execution', moose.claim_execution(e.id, p->>'runner', (p->>'version')::integer));
   end if;
   return jsonb_build_object('_tag', 'Elsewhere');
+end
+$$;
+
+-- The orders' steps begin (again), in the same commit as their claims.
+create or replace function moose.begin_steps(claimed text[]) returns void
+language plpgsql set plan_cache_mode = force_generic_plan as $$
+begin
+  -- Both see the orders as they were; they are locked by their executions.
+  with begun as (
+    update public.work_orders w
+    set status = 'routing', disposition = null, resume_at = null, waiting_for = null, updated_at = moose.now()
+    from moose.executions e
+    where e.id = any (claimed) and w.id = e.work_order and w.status = 'pending'
+  )
+  insert into public.work_order_events (work_order, run, kind, step, message)
+  select e.work_order, e.run, n.kind, n.step, n.message
+  from moose.executions e join public.work_orders w on w.id = e.work_order
+  cross join lateral (values
+    (1, 'StatusMoved', null, 'routing', w.status = 'pending'),
+    (2, 'StepStarted', case w.status when 'pending' then 'routing' else w.status end, '',
+      w.status in ('pending', 'routing', 'generating', 'applying', 'creating_pr', 'tracking'))
+  ) n (place, kind, step, message, so)
+  where e.id = any (claimed) and n.so
+  order by e.id, n.place;
+  perform pg_notify('moose_events', e.work_order) from moose.executions e where e.id = any (claimed) and e.work_order is not null;
+end
+$$;
+
+-- As before; who claims only these does not look for others first.
+create or replace function moose.claim(p jsonb, only_these text[], room integer) returns jsonb
+language plpgsql set plan_cache_mode = force_generic_plan as $$
+declare
+  me text := p->>'runner';
+  code integer := (p->>'version')::integer;
+  picked moose.claimable_execution[];
+  projects text[];
+  e moose.executions;
+  plain text[] := '{}';
+  answers jsonb := '[]';
+begin
+  if room <= 0 then
+    return '[]';
+  end if;
+  if only_these is null then
+    picked := array(select c from moose.claimable(p, null, room) c);
+    projects := array(select distinct c.project from unnest(picked) c where c.project is not null order by 1);
+  else
+    projects := array(
+      select distinct x.project from moose.executions x where x.id = any (only_these) and x.project is not null order by 1);
+  end if;
+  -- Who claims in a project is alone there, so that its concurrency is exact; looked at again after the wait for it.
+  perform pg_advisory_xact_lock(hashtextextended('moose.claim/' || t, 0)) from unnest(projects) with ordinality u (t, place);
+  if only_these is not null or cardinality(projects) > 0 then
+    picked := array(select c from moose.claimable(p, only_these, room) c where c.project is null or c.project = any (projects));
+  end if;
+  if cardinality(picked) = 0 then
+    return '[]';
+  end if;
+  for e in
+    select x.* from moose.executions x join unnest(picked) c on c.id = x.id and c.fence = x.fence
+    where x.state in ('ready', 'running')
+    order by x.priority desc, x.created_at, x.id
+    for update of x skip locked
+  loop
+    if e.version is not null and e.version <> code and not p->'replays' @> to_jsonb(e.version) then
+      perform moose.set_aside(e, 'older_code', format('it was begun by version %s of the pipeline, and this is version %s', e.version, code),
+        'Run a worker of the version that began it, or let this one go on with it if nothing in its steps has changed.');
+      -- Whoever lets it go on has decided that this code can.
+      update moose.executions x set version = code where x.id = e.id;
+    -- Three runners are gone or have given up in the same step: a fourth would be no better.
+    elsif e.stalls + (e.state = 'running' and e.owner is distinct from me)::integer >= (p->>'stallsMax')::integer and not e.cancel_requested then
+      perform moose.set_aside(e, 'stalled', format('%s runners in a row could not bring this step to an end', (p->>'stallsMax')::integer),
+        'See the workers'' logs for what ends them (memory, a crash) or what their journal refuses, and mend it first.');
+    elsif e.stalled_in is not null then
+      answers := answers || jsonb_build_array(moose.claim_execution(e.id, me, code));
+    else
+      plain := plain || e.id;
+    end if;
+  end loop;
+  if cardinality(plain) = 0 then
+    return answers;
+  end if;
+  update moose.executions x
+  set state = 'running', owner = me, fence = x.fence + 1, woken = false, version = coalesce(x.version, code),
+      stalls = x.stalls + (x.state = 'running' and x.owner is distinct from me)::integer
+  where x.id = any (plain);
+  perform moose.begin_steps(plain);
+  return answers || coalesce((
+    select jsonb_agg(moose.execution_json(x) order by x.priority desc, x.created_at, x.id)
+    from moose.executions x where x.id = any (plain)), '[]');
 end
 $$;
 
