@@ -153,6 +153,51 @@ describe("a step", () => {
     })
   )
 
+  it.effect("has the delays of its row for each reason by itself", () =>
+    Effect.gen(function* () {
+      const { delays } = retry.creating_pr
+      const inARow = <E>(reason: E) => Array.from({ length: delays.length }, () => reason)
+      const trying = Effect.fnUntraced(function* (
+        failures: ReadonlyArray<RemoteUnreachable | RepositoryLocked>
+      ) {
+        const world = new World()
+        const overrides = Layer.effect(
+          Workspace,
+          Effect.map(Workspace, (real) => {
+            let push: ReturnType<typeof real.push> | undefined
+            return {
+              ...real,
+              push: (input) => (push ??= after(failures, real.push(input)))
+            } satisfies Workspace["Service"]
+          })
+        )
+        return { world, ended: yield* runIn(world, overrides) }
+      })
+      const decisions = (world: World) =>
+        world.facts.flatMap((fact) =>
+          fact._tag === "AttemptFailed" && fact.step === "creating_pr"
+            ? [`${fact.failure.attempt} ${fact.failure.tag}`]
+            : []
+        )
+
+      const down = inARow(unreachable)
+      const { world, ended } = yield* trying([...down, locked, unreachable])
+      // The remote is spent and is waited for; the lock in between had a delay of its own.
+      assert.strictEqual(ended._tag, "Completed")
+      assert.deepStrictEqual(decisions(world), [
+        ...down.map((_, index) => `${index + 1} RemoteUnreachable`),
+        `${down.length + 1} RepositoryLocked`,
+        `${down.length + 2} RemoteUnreachable`
+      ])
+      assert.deepStrictEqual(waits(world), ["remote:forge.invalid"])
+
+      const stuck = yield* trying([...down, ...inARow(locked), locked])
+      if (stuck.ended._tag !== "Failed") return assert.fail(stuck.ended._tag)
+      assert.strictEqual(stuck.ended.error.reason._tag, "RepositoryLocked")
+      assert.strictEqual(decisions(stuck.world).length, 2 * delays.length)
+    })
+  )
+
   it.effect("that fails after a wait has gone back to its own status first", () =>
     Effect.gen(function* () {
       const world = new World()
