@@ -11,10 +11,11 @@ import { StepLabel } from "../domain/Status.ts"
 import { StepContext } from "./StepContext.ts"
 
 /**
- * The order stops here for a while, for something that is not its own fault. It leaves the step like an error
- * and never leaves the pipeline: the step is run again when the wait is over.
+ * The order stops here for a while, for something that is not its own fault. It never leaves the pipeline: the
+ * step is run again when the wait is over. No error, for a replay makes one of every wait there was, and an error
+ * would look each time where it was made.
  */
-export class Parked extends Schema.TaggedError<Parked>()("Parked", {
+export class Parked extends Schema.TaggedClass<Parked>()("Parked", {
   step: StepLabel,
   dependency: Schema.String,
   tag: Schema.String,
@@ -24,7 +25,7 @@ export class Parked extends Schema.TaggedError<Parked>()("Parked", {
   /** The order was only told that the dependency is down, and waits for others to find out more. */
   behind: Schema.Boolean
 }) {
-  override get message() {
+  get message() {
     return `waits for ${this.dependency} until ${DateTime.formatIso(this.resumeAt)}: ${this.cause}`
   }
 }
