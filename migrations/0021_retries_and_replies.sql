@@ -1,4 +1,5 @@
--- A decision that names no step begins where the order stopped.
+-- A decision that names no step begins where the order stopped; and what programs bought through the gateway is kept no
+-- longer than the journal that it belongs to.
 
 -- The first step of an order's run whose result is not journaled; the last one where all are.
 create or replace function moose.first_without_result(w public.work_orders) returns text
@@ -91,5 +92,60 @@ begin
       where o.escalation = e.id and x.run = o.run)
     and exists (select 1 from public.escalation_orders o where o.escalation = e.id and o.work_order = w.id);
   return moose.work_order_json((select x from public.work_orders x where x.id = w.id));
+end
+$$;
+
+-- What is over and old: events, journals of runs that have ended and what programs bought in them, executions that
+-- belong to no order, runners that are gone, keys of batches. Answers how many rows went, at most `limit` of each kind.
+-- Orders, decisions, failures, money and outcomes stay.
+create or replace function moose.purge(p jsonb) returns jsonb
+language plpgsql as $$
+declare
+  before timestamptz := moose.now() - make_interval(secs => (p->>'olderThanMs')::numeric / 1000);
+  most integer := (p->>'limit')::integer;
+  over constant text[] := array['completed', 'cancelled', 'routing_failed', 'generation_failed', 'aider_failed', 'pr_failed', 'tracking_failed'];
+  counts jsonb := '{}';
+  ended text[];
+  gone integer;
+begin
+  delete from public.work_order_events where seq in (
+    select v.seq from public.work_order_events v join public.work_orders w on w.id = v.work_order
+    where v.at < before and w.updated_at < before and w.status = any (over) order by v.seq limit most);
+  get diagnostics gone = row_count;
+  counts := counts || jsonb_build_object('events', gone);
+  delete from moose.activity_results where (execution, name, attempt) in (
+    select a.execution, a.name, a.attempt from moose.activity_results a join moose.executions x on x.id = a.execution
+    join public.work_orders w on w.id = x.work_order
+    -- A failed run's journal is what the next run takes over.
+    where x.state = 'done' and a.at < before and (w.status in ('completed', 'cancelled') or w.run > x.run) limit most);
+  get diagnostics gone = row_count;
+  counts := counts || jsonb_build_object('results', gone);
+  delete from moose.model_replies where (work_order, run, call, request, ordinal) in (
+    select m.work_order, m.run, m.call, m.request, m.ordinal from moose.model_replies m
+    join moose.executions x on x.work_order = m.work_order and x.run = m.run
+    join public.work_orders w on w.id = m.work_order
+    where x.state = 'done' and m.created_at < before and (w.status in ('completed', 'cancelled') or w.run > m.run) limit most);
+  get diagnostics gone = row_count;
+  counts := counts || jsonb_build_object('replies', gone);
+  -- A parent that is not over still asks for how its children ended.
+  ended := array(
+    select x.id from moose.executions x
+    where x.state = 'done' and x.work_order is null and x.created_at < before
+      and not exists (select 1 from moose.activity_results a where a.execution = x.id and a.at >= before)
+      and not exists (select 1 from moose.executions o where o.id = x.parent and o.state <> 'done')
+    order by x.id limit most for update skip locked);
+  delete from moose.activity_results a where a.execution = any (ended);
+  delete from moose.deferred_results d where d.execution = any (ended);
+  delete from moose.clocks c where c.execution = any (ended);
+  delete from moose.executions x where x.id = any (ended);
+  counts := counts || jsonb_build_object('executions', cardinality(ended));
+  delete from moose.fact_batches where key in (select key from moose.fact_batches where at < before limit most);
+  get diagnostics gone = row_count;
+  counts := counts || jsonb_build_object('batches', gone);
+  delete from moose.runners where id in (
+    select r.id from moose.runners r where r.lease_until < before
+      and not exists (select 1 from moose.executions x where x.owner = r.id) limit most);
+  get diagnostics gone = row_count;
+  return counts || jsonb_build_object('runners', gone);
 end
 $$;
