@@ -26,6 +26,10 @@ declare
   step text;
 begin
   select * into w from public.work_orders where id = order_id for update;
+  -- What cleans up after the last run and what the next one makes have the same names.
+  if w.disposition = 'rollback_pending' then
+    raise exception 'work order % is still being cleaned up: try again in a moment', w.id using errcode = 'MO409';
+  end if;
   old_run := w.run;
   from_step := coalesce(from_step, moose.first_without_result(w));
   if array_position(steps, from_step) is null then
@@ -73,8 +77,6 @@ begin
   end if;
   if not (w.status like '%\_failed' or w.status = 'cancelled') then
     raise exception 'work order % is %: only one that failed or was cancelled can be tried again', w.id, w.status using errcode = 'MO409';
-  elsif w.disposition = 'rollback_pending' then
-    raise exception 'work order % is still being cleaned up', w.id using errcode = 'MO409';
   end if;
   first := moose.first_without_result(w);
   wanted := coalesce(p->>'from', first);

@@ -149,6 +149,28 @@ describe("an escalation that somebody made by hand", () => {
     }).pipe(Effect.provide(database))
   )
 
+  it.live("waits until what the last run left has been cleaned up", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const escalations = yield* Escalations
+      const { seen, layer } = yield* makeTools
+      seen.crashes = true
+      yield* submit
+      yield* is("aider_failed").pipe(Effect.provide(worker(layer)))
+      const [told] = yield* escalations.list({ status: "open", workOrderId: id, limit: 1 })
+      const disposition = (it: string) => sql`update work_orders set disposition = ${it} where id = ${id}`
+      const again = Effect.suspend(() =>
+        escalations.resolve({ id: told?.id ?? assert.fail(), option: "retry", by: "ada" })
+      )
+      yield* disposition("rollback_pending")
+      assert.include((yield* Effect.flip(again)).message, "work order order-1 is still being cleaned up")
+      assert.strictEqual((yield* view).run, 1)
+      yield* disposition("rolled_back")
+      assert.strictEqual((yield* again).status, "resolved")
+      assert.strictEqual((yield* view).run, 2)
+    }).pipe(Effect.provide(database))
+  )
+
   it.live("cannot have an order begin at a step that there is not", () =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
