@@ -1,12 +1,14 @@
-import { createServer } from "node:http"
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { NodeServices } from "@effect/platform-node"
-import { Effect, Layer, Redacted, References } from "effect"
+import { Effect, Layer, Redacted, References, Schema } from "effect"
 import { Run } from "../../src/domain/Ids.ts"
 import type { ModelChoice } from "../../src/domain/Route.ts"
 import { Usd } from "../../src/domain/Usd.ts"
 import * as LoopbackGateway from "../../src/layers/LoopbackGateway.ts"
 import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import * as Database from "../ledger/Database.ts"
+import { Listening } from "./Messages.ts"
 
 const key = "not-a-real-key-0123456789"
 const model: ModelChoice = {
@@ -17,45 +19,20 @@ const model: ModelChoice = {
   outputPerMillion: Usd.make(2_000_000)
 }
 
-const completion = JSON.stringify({
-  id: "c1",
-  object: "chat.completion",
-  choices: [{ index: 0, message: { role: "assistant", content: "x".repeat(2_000) }, finish_reason: "stop" }],
-  usage: { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 }
-})
+const readListening = Schema.decodeUnknownEffect(Listening)
 
-/** A provider that says how long it was at a request: what is left of the caller's time is everybody else's. */
+/** The provider, in a process of its own until the scope closes; answers where it is. */
 const provider = (takesMs: number) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-      const server = createServer((request, response) => {
-        const from = performance.now()
-        request.resume().on("end", () => {
-          setTimeout(() => {
-            response.writeHead(200, {
-              "content-type": "application/json",
-              "x-request-id": String(performance.now() - from)
-            })
-            response.end(completion)
-          }, takesMs)
-        })
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        const port = typeof address === "object" && address !== null ? address.port : 0
-        resume(
-          Effect.succeed({
-            url: `http://127.0.0.1:${port}`,
-            close: () => {
-              server.close()
-              server.closeAllConnections()
-            }
-          })
-        )
-      })
-    }),
-    ({ close }) => Effect.sync(close)
-  )
+  Effect.gen(function* () {
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => fork(fileURLToPath(new URL("Provider.ts", import.meta.url)), [String(takesMs)])),
+      (process) => Effect.sync(() => process.kill("SIGKILL"))
+    )
+    const said = yield* Effect.callback<unknown>((resume) => {
+      child.once("message", (message) => resume(Effect.succeed(message)))
+    }).pipe(Effect.timeout("1 minute"))
+    return yield* readListening(said)
+  })
 
 /** How long one call took beside what the provider was at it, in milliseconds. */
 const call = (url: string, token: string, content: string) =>

@@ -21,3 +21,6 @@ export type Outside = typeof Outside.Type
 
 /** What the world outside says: where it is, and then everything it serves. */
 export const Message = Schema.Union([Outside, Schema.TaggedStruct("Served", { served: Served })])
+
+/** What the gateway's provider says: where it is. */
+export const Listening = Schema.TaggedStruct("Listening", { url: Schema.String })
