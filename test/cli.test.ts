@@ -167,7 +167,9 @@ describe.concurrent("moose demo", () => {
 
         const failed = yield* Cli.run(["demo", "--fail", "PushRejected"], { env })
         assertExit(failed, 1)
-        assert.match(failed.stdout, /✗ creating_pr .*The remote refused the push/)
+        // The failure that is shown is the order's own, down to its branch.
+        const shown = /^Work order (\w+): /m.exec(failed.stdout)?.[1] ?? assert.fail(failed.stdout)
+        assert.include(failed.stdout, `  The remote refused the push to moose/wo-${shown}: `)
         assert.match(failed.stdout, /^pr_failed \(preserved\)$/m)
         assert.match(failed.stdout, /^ {2}removed: worktree, instruction file$/m)
         assert.match(failed.stdout, /^ {2}branch moose\/wo-\w+ is kept: /m)

@@ -222,6 +222,30 @@ describe("an outage of a provider", () => {
     }).pipe(Effect.provide(database))
   )
 
+  it.live(
+    "that an order has waited out is behind it: another process asks nothing of the store for these waits",
+    () =>
+      Effect.gen(function* () {
+        const sql = yield* PgClient.PgClient
+        const provider = new Provider()
+        yield* submit(1)
+        yield* until(
+          "it has waited several times",
+          Effect.map(incidents, ([first]) => (first?.failed_probes ?? 0) >= 3)
+        ).pipe(Effect.provide(worker(provider)))
+        provider.isDown = false
+        yield* until(
+          "its last wait is over",
+          Effect.map(
+            sql`select 1 from public.work_orders where resume_at is null or resume_at < moose.now()`,
+            (rows) => rows.length === 1
+          )
+        )
+        yield* sql`drop function moose.schedule_clock(jsonb)`
+        yield* all("completed", 1).pipe(Effect.provide(worker(provider)))
+      }).pipe(Effect.provide(database))
+  )
+
   it.live("an order that gives up, or is cancelled, while it probes hands the probe on at once", () =>
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient

@@ -2,13 +2,16 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Latch, Layer, Schedule } from "effect"
 import { EditorCrashed } from "../src/domain/errors/ApplyError.ts"
-import { WorkOrderId } from "../src/domain/Ids.ts"
+import { EscalationId } from "../src/domain/Escalation.ts"
+import { Run, WorkOrderId } from "../src/domain/Ids.ts"
 import { Policies } from "../src/domain/policies/Policies.ts"
+import { zero } from "../src/domain/Usd.ts"
 import { WorkOrder } from "../src/domain/WorkOrder.ts"
 import * as Environment from "../src/layers/Environment.ts"
 import * as PostgresEngine from "../src/layers/postgres/PostgresEngine.ts"
 import * as pipeline from "../src/pipeline.ts"
 import { CodeEditor } from "../src/services/CodeEditor.ts"
+import { Escalations } from "../src/services/Escalations.ts"
 import { Projects } from "../src/services/Projects.ts"
 import { Proposer } from "../src/services/Proposer.ts"
 import { WorkOrders } from "../src/services/WorkOrders.ts"
@@ -109,6 +112,61 @@ describe("an order that failed", () => {
         const over = yield* Effect.flip(orders.retry({ id, by: "ada" }))
         assert.include(over.message, "only one that failed or was cancelled")
       }).pipe(Effect.provide(worker(layer)))
+    }).pipe(Effect.provide(database))
+  )
+})
+
+describe("an escalation that somebody made by hand", () => {
+  it.live("names no step: its order is tried again where it failed", () =>
+    Effect.gen(function* () {
+      const escalations = yield* Escalations
+      const { seen, layer } = yield* makeTools
+      seen.crashes = true
+      yield* submit
+      yield* Effect.gen(function* () {
+        yield* is("aider_failed")
+        const raised = yield* escalations.raise({
+          key: "by hand",
+          type: "question",
+          severity: "low",
+          fingerprint: "by hand",
+          context: { message: "is the editor well again?" },
+          options: [{ option: "retry", label: "it is", usd: zero, recommended: true }],
+          defaultOption: null,
+          workOrderId: id,
+          run: Run.make(1)
+        })
+        seen.crashes = false
+        yield* escalations.resolve({ id: raised, option: "retry", by: "ada" })
+        assert.strictEqual((yield* is("completed")).run, 2)
+        assert.strictEqual(seen.asked, 1)
+        const lines = yield* Effect.flatMap(WorkOrders, (it) => it.timeline({ id, after: 0, limit: 200 }))
+        assert.deepStrictEqual(
+          lines.filter(({ kind }) => kind === "RunStarted").map(({ step }) => step),
+          ["applying"]
+        )
+      }).pipe(Effect.provide(worker(layer)))
+    }).pipe(Effect.provide(database))
+  )
+
+  it.live("cannot have an order begin at a step that there is not", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const escalations = yield* Escalations
+      const { seen, layer } = yield* makeTools
+      seen.crashes = true
+      yield* submit
+      yield* is("aider_failed").pipe(Effect.provide(worker(layer)))
+      const [row] = yield* sql<{ id: number }>`
+        select moose.raise_escalation(jsonb_build_object('key', 'k', 'type', 'question', 'severity', 'low',
+          'fingerprint', 'f', 'context', '{}'::jsonb, 'defaultOption', null, 'workOrderId', ${id}::text, 'run', 1,
+          'options', '[{"option":"retry","label":"again","usd":0,"recommended":true,"step":"aplying"}]'::jsonb)) as id`
+      const refused = yield* Effect.flip(
+        escalations.resolve({ id: EscalationId.make(row?.id ?? 0), option: "retry", by: "ada" })
+      )
+      assert.strictEqual(refused._tag, "StoreConflict")
+      assert.include(refused.message, "work order order-1 cannot begin at aplying: there is no such step")
+      assert.deepInclude(yield* view, { run: Run.make(1), status: "aider_failed" })
     }).pipe(Effect.provide(database))
   )
 })

@@ -1,3 +1,4 @@
+import { PgClient } from "@effect/sql-pg"
 import { Console, Effect } from "effect"
 import * as EmbeddedPostgres from "../../src/layers/postgres/EmbeddedPostgres.ts"
 import { type ContenderName, contenders, titles } from "./Contender.ts"
@@ -83,6 +84,14 @@ const counts = Effect.fnUntraced(function* (name: ContenderName) {
   }
 }, Effect.scoped)
 
+/** Each costs somebody a second of waiting. */
+const deadlocks = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  const [row] = yield* sql<{ deadlocks: number }>`
+    select coalesce(sum(deadlocks), 0)::integer as deadlocks from pg_stat_database where datname = 'speed_moose'`
+  return row?.deadlocks ?? 0
+})
+
 type Speeds = Effect.Success<ReturnType<typeof speeds>>
 
 const printSpeeds = (all: Speeds) =>
@@ -104,8 +113,7 @@ const targets = [
   [1, 1.5]
 ] as const
 
-/** Answers the verdicts, and whether any target was missed. */
-const judge = (all: Speeds) => {
+const judge = (all: Speeds, met: number) => {
   const of = (name: ContenderName, callers: (typeof inFlight)[number]) =>
     all.find((it) => it.name === name)?.cells.get(callers) ?? Figures.cell()
   const ratios = targets.map(([callers, wanted]) => {
@@ -121,7 +129,7 @@ const judge = (all: Speeds) => {
     holds: ours < theirs,
     what: `our p99 below DBOS's p50 at 128 in flight: ${ours.toFixed(0)} ms, ${theirs.toFixed(0)} ms`
   }
-  return [...ratios, tail]
+  return [...ratios, tail, { holds: met === 0, what: `no deadlock among our own calls: ${met}` }]
 }
 
 /** Compares them, and prints what came of it. Answers whether a target was missed. */
@@ -132,7 +140,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   )
   const all = yield* speeds(options, names)
   yield* printSpeeds(all)
-  const verdicts = names.includes("dbos") && names.includes("moose") ? judge(all) : []
+  const verdicts = names.includes("dbos") && names.includes("moose") ? judge(all, yield* deadlocks) : []
   for (const { holds, what } of verdicts) yield* Console.log(verdict(holds, what))
   if (options.counts) {
     yield* Console.log("")

@@ -70,14 +70,16 @@ export const make = Effect.fnUntraced(function* (url: string) {
     isOneCallers: () => false
   })
   let orders = 0
+  let parked = 0
   const contender: Contender = {
     order: Effect.gen(function* () {
       const id = `limit-${process.pid}-${++orders}`
       const project = projects[orders % projects.length] ?? ""
       for (let step = 0; step <= 5; step++) yield* write({ id, project, step })
     }),
-    park: Effect.void,
-    parked: Effect.succeed(Number.MAX_SAFE_INTEGER)
+    // Rows that wait have no memory in a process.
+    park: Effect.sync(() => void parked++),
+    parked: Effect.sync(() => parked)
   }
   return contender
 })

@@ -1,6 +1,6 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted, Schema } from "effect"
-import { Activity, DurableClock, Workflow } from "effect/workflow"
+import { Activity, DurableClock, Workflow, WorkflowEngine } from "effect/workflow"
 import type { Fact } from "../../src/domain/Fact.ts"
 import { ProjectId, Run, WorkOrderId, executionId } from "../../src/domain/Ids.ts"
 import { Outcome } from "../../src/domain/Outcome.ts"
@@ -177,7 +177,12 @@ export const make = Effect.fnUntraced(function* (url: string, slots: number) {
   })
   const contender: Contender = {
     order: submit("order").pipe(
-      Effect.flatMap((at) => Pipeline.execute(at)),
+      Effect.flatMap((at) =>
+        Effect.flatMap(WorkflowEngine.WorkflowEngine, (engine) =>
+          // As the pipeline's own `run` does: under the id that its submission has queued.
+          engine.execute(Pipeline, { executionId: executionId(at.workOrderId, at.run), payload: at })
+        )
+      ),
       provide,
       Effect.asVoid
     ),

@@ -3,7 +3,7 @@ import { type Dependency, blamed } from "../domain/Dependency.ts"
 import type { AnyReason } from "../domain/errors/Failure.ts"
 import { ModelsExhausted } from "../domain/errors/GenerationError.ts"
 import { Reason } from "../domain/errors/PipelineError.ts"
-import { BudgetExceeded } from "../domain/errors/Reasons.ts"
+import { BudgetExceeded, DependencyStillDown } from "../domain/errors/Reasons.ts"
 import type { WorkOrderId } from "../domain/Ids.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { Policies, type Rules } from "../domain/policies/Policies.ts"
@@ -11,10 +11,11 @@ import { StepLabel } from "../domain/Status.ts"
 import { StepContext } from "./StepContext.ts"
 
 /**
- * The order stops here for a while, for something that is not its own fault. It leaves the step like an error
- * and never leaves the pipeline: the step is run again when the wait is over.
+ * The order stops here for a while, for something that is not its own fault. It never leaves the pipeline: the
+ * step is run again when the wait is over. No error, for a replay makes one of every wait there was, and an error
+ * would look each time where it was made.
  */
-export class Parked extends Schema.TaggedError<Parked>()("Parked", {
+export class Parked extends Schema.TaggedClass<Parked>()("Parked", {
   step: StepLabel,
   dependency: Schema.String,
   tag: Schema.String,
@@ -24,7 +25,7 @@ export class Parked extends Schema.TaggedError<Parked>()("Parked", {
   /** The order was only told that the dependency is down, and waits for others to find out more. */
   behind: Schema.Boolean
 }) {
-  override get message() {
+  get message() {
     return `waits for ${this.dependency} until ${DateTime.formatIso(this.resumeAt)}: ${this.cause}`
   }
 }
@@ -78,7 +79,7 @@ export const parking = Effect.fnUntraced(function* (
   const waitsFor = Option.orElse(dependency, () => otherwise(reason, project.id, name))
   if (Option.isNone(waitsFor)) return Option.none()
   const resumeAt = yield* until(reason, waits)
-  if (DateTime.toEpochMillis(resumeAt) > allowance.deadline) return Option.none()
+  if (!allowance.inTime(DateTime.toEpochMillis(resumeAt))) return Option.none()
   return Option.some(
     new Parked({
       step: name,
@@ -92,15 +93,21 @@ export const parking = Effect.fnUntraced(function* (
   )
 })
 
-/** The wait of an order that was told of an incident: never so short that it asks again and again. */
+/**
+ * The wait of an order that was told of an incident: never so short that it asks again and again. Fails with
+ * DependencyStillDown where the order's deadline leaves no room for it.
+ */
 export const parkingBehind = Effect.fnUntraced(function* (
-  step: string,
   down: Pick<Parked, "dependency" | "tag" | "cause" | "resumeAt">
 ) {
+  const { name, allowance } = yield* StepContext
   const { dependency, tag, cause } = down
   const soonest = (yield* Clock.currentTimeMillis) + Duration.toMillis((yield* Policies).park.first)
   const resumeAt = DateTime.max(down.resumeAt, DateTime.makeUnsafe(soonest))
-  return new Parked({ step, dependency, tag, cause, resumeAt, incident: false, behind: true })
+  if (!allowance.inTime(DateTime.toEpochMillis(resumeAt))) {
+    return yield* new DependencyStillDown({ dependency, tag, cause, resumeAt })
+  }
+  return new Parked({ step: name, dependency, tag, cause, resumeAt, incident: false, behind: true })
 })
 
 /** The wait of an order that somebody has paused. It looks now and then by itself, in case nobody's word reaches it. */

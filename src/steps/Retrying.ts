@@ -23,9 +23,9 @@ const waitFor = Effect.fnUntraced(function* (reason: AnyReason, nominal: Duratio
 })
 
 /**
- * Repeats an effect as the step's rules say: only what can succeed unchanged, within the step's delays and
- * deadline, and within the process's retry budget for whatever is to blame. Each failed attempt is recorded at
- * once, with what is done about it. `handled` are reasons that something inside has repeated already.
+ * Repeats an effect as the step's rules say: only what can succeed unchanged, within the step's delays for that
+ * reason, the deadline of them all, and the process's retry budget for whatever is to blame. Each failed attempt is
+ * recorded at once, with what is done about it. `handled` are reasons that something inside has repeated already.
  */
 export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(options: {
   /** What an attempt calls. */
@@ -40,8 +40,10 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
   const budget = yield* CurrentRetryBudget
   const { delays, deadline } = rules.retry
   const startedAt = yield* Clock.currentTimeMillis
+  // Per reason: a forge that was down for a while leaves a lock all the patience that locks have.
+  const repeated = new Map<string, number>()
 
-  const decide = Effect.fnUntraced(function* (reason: E, number: number) {
+  const decide = Effect.fnUntraced(function* (reason: E) {
     if (options.handled?.(reason) === true) return undefined
     const { actions } = rules.recoveryOf(reason)
     const meaning = rules.meaningOf(reason)
@@ -51,7 +53,7 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
     const { provider } = options
     const isProbe = Option.exists(spared, (it) => it === provider && probing.includes(it))
     if (isProbe && actions.includes("wait")) return undefined
-    const nominal = delays[number - 1]
+    const nominal = delays[repeated.get(reason._tag) ?? 0]
     if (nominal === undefined) return undefined
     const wait = yield* waitFor(reason, nominal)
     const beginsAt = (yield* Clock.currentTimeMillis) + Duration.toMillis(wait)
@@ -70,7 +72,7 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
     }).pipe(
       Effect.catch((reason) =>
         Effect.gen(function* () {
-          const wait = yield* decide(reason, number)
+          const wait = yield* decide(reason)
           if (wait === undefined) return yield* Effect.fail(reason)
           const meaning = rules.meaningOf(reason)
           const failure = yield* Failures.describe(
@@ -79,6 +81,7 @@ export const retrying = Effect.fnUntraced(function* <A, E extends AnyReason, R>(
             meaning
           )
           allowance.spend(meaning)
+          repeated.set(reason._tag, (repeated.get(reason._tag) ?? 0) + 1)
           const decision = `retry in ${(Duration.toMillis(wait) / 1000).toFixed(1)} s`
           const facts: ReadonlyArray<Fact> = [{ _tag: "AttemptFailed", step: name, failure, decision }]
           yield* journal.commit({ ...at, facts }).pipe(

@@ -268,7 +268,12 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
         return yield* tryOnce(context).pipe(
           Effect.catch((reason) =>
             Effect.gen(function* () {
-              if (isDependencyDown(reason)) return yield* wait(yield* parkingBehind(name, reason))
+              if (isDependencyDown(reason)) {
+                const behind = yield* Effect.result(parkingBehind(reason))
+                return yield* Result.isSuccess(behind)
+                  ? wait(behind.success)
+                  : failed(behind.failure, context)
+              }
               const parked = yield* parking(reason, ownWaits, placed.provider?.(input))
               if (Option.isSome(parked)) return yield* wait(parked.value, yield* describe(reason, context))
               const asks = rules.recoveryOf(reason).actions.includes("ask")
@@ -315,9 +320,11 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
         if (!isParked(ended)) return ended
         if (!ended.behind) ownWaits++
         const ms = DateTime.toEpochMillis(ended.resumeAt) - (yield* Clock.currentTimeMillis)
+        // A wait that is over needs no clock: a replay goes through hundreds without a word to the store.
+        if (ms <= 0) continue
         yield* DurableClock.sleep({
           name: `${name}/${waits + 1}`,
-          duration: Math.max(1, ms),
+          duration: ms,
           inMemoryThreshold: Duration.zero
         })
       }

@@ -147,4 +147,16 @@ onEach("Escalations", stores, (it) => {
       has(yield* orders.get({ id: workOrderId }), { run: 2, status: "pending", disposition: null })
     })
   )
+
+  it.effect("that name no step begin it at the first step that has no result", () =>
+    Effect.gen(function* () {
+      const escalations = yield* Escalations
+      const orders = yield* WorkOrders
+      const { id: workOrderId } = yield* aFailedOrder(samples.NoEligibleModel)
+      const options = [option("retry", true)] as const
+      const id = yield* escalations.raise({ ...trouble(`by hand ${workOrderId}`), options, workOrderId, run })
+      yield* escalations.resolve({ id, option: "retry", by: "ada" })
+      has(yield* orders.get({ id: workOrderId }), { run: 2, status: "pending", disposition: null })
+    })
+  )
 })

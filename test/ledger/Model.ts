@@ -113,7 +113,10 @@ export class Model {
     return this.refusal(order, "generating", "", amount) ?? done
   }
 
-  reserve(input: Pick<ModelRow, "id" | "order" | "run" | "call" | "category" | "model" | "amount">): Answer {
+  reserve(
+    input: Pick<ModelRow, "id" | "order" | "run" | "call" | "category" | "model" | "amount">,
+    leaseMs = this.leaseMs
+  ): Answer {
     const known = this.rows.find(({ id }) => id === input.id)
     if (known !== undefined) {
       const same = known.order === input.order && known.call === input.call && known.amount === input.amount
@@ -131,7 +134,7 @@ export class Model {
       state: "reserved",
       bill: 0,
       settlement: "",
-      lease: this.now + this.leaseMs,
+      lease: this.now + leaseMs,
       created: this.now,
       updated: this.now
     })

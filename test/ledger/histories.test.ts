@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Arbitrary, Duration, Effect, Option, Schema } from "effect"
@@ -46,6 +47,13 @@ const Command = Schema.Union([
   Reserve.mapFields((fields) => ({ ...fields, category: Schema.Literals(["generating"]) })),
   Settle,
   Settle.mapFields((fields) => ({ ...fields, foreign: Schema.Literals([false]) })),
+  // As callers that come at the same moment do, in one call.
+  Schema.TaggedStruct("ReserveTogether", { requests: Schema.Array(Schema.Struct(reserving)) }),
+  Schema.TaggedStruct("ReserveTogether", {
+    requests: Schema.Array(
+      Schema.Struct({ ...reserving, amount: Schema.Literals([0, 1, 2]), run: Schema.Literals([1]) })
+    )
+  }),
   Schema.TaggedStruct("ReserveAgain", { index, amount: Schema.Literals(["same", "other"]) }),
   Schema.TaggedStruct("Illegal", {
     what: Schema.Literals(["negative", "fraction", "overflow", "text", "category", "order"])
@@ -60,6 +68,7 @@ const Command = Schema.Union([
 type Command = typeof Command.Type
 
 const usd = Usd.make
+const leaseMs = Duration.toMillis(Limits.reservationLease)
 /** A day begins twice, is 23 hours long, or is like any other. */
 const starts = ["2026-11-01T03:30:00Z", "2026-03-28T22:30:00Z", "2026-07-01T12:00:00Z"] as const
 
@@ -149,6 +158,30 @@ const wrong = Effect.gen(function* () {
     where within > (p.limits->>'dailyUsd')::bigint`
 })
 
+const amounts = {
+  requested: Schema.Int,
+  limit: Schema.Int,
+  settled: Schema.Int,
+  reserved: Schema.Int,
+  presumed: Schema.Int
+}
+const readAnswers = Schema.decodeUnknownSync(
+  Schema.Array(
+    Schema.Union([
+      Schema.Struct({ problem: Schema.String }),
+      Schema.Struct({
+        refused: Schema.NullOr(
+          Schema.Struct({
+            scope: Schema.Literals(["work_order", "project_day", "emergency", "model_day"]),
+            ...amounts,
+            resetsAt: Schema.NullOr(Schema.String)
+          })
+        )
+      })
+    ])
+  )
+)
+
 const escalations = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
   const rows = yield* sql<{ fingerprint: string; occurrences: number }>`
@@ -202,18 +235,14 @@ const both = Effect.fnUntraced(function* (
     return { ...reservation, workOrderId: WorkOrderId.make(other?.id ?? "") }
   }
   /** Past the types: what comes as JSON. */
-  const raw = (input: object) =>
-    Effect.map(store.call("check_and_reserve_budgets", [input]), (answer): Answer => {
-      const [first] = Schema.decodeUnknownSync(
-        Schema.Array(
-          Schema.Struct({
-            problem: Schema.optionalKey(Schema.String),
-            refused: Schema.optionalKey(Schema.Null)
-          })
-        )
-      )(answer)
-      return first?.problem === undefined ? { _tag: "Done" } : { _tag: "Conflict", problem: first.problem }
-    })
+  const rawTogether = (inputs: ReadonlyArray<object>) =>
+    Effect.map(store.call("check_and_reserve_budgets", inputs), (answers) =>
+      readAnswers(answers).map((answer): Answer => {
+        if ("problem" in answer) return { _tag: "Conflict", problem: answer.problem }
+        return answer.refused === null ? { _tag: "Done" } : { _tag: "Refused", ...answer.refused }
+      })
+    )
+  const raw = (input: object) => Effect.map(rawTogether([input]), ([first]) => first)
   const rawInput = {
     id: "illegal",
     workOrderId: orderAt(0).id,
@@ -251,6 +280,35 @@ const both = Effect.fnUntraced(function* (
         ledger: reserved._tag === "Success" ? { _tag: "Done" } : asAnswer(reserved.failure),
         model: model.reserve({ id, order, run, call, category, model: name, amount })
       }
+    }
+    case "ReserveTogether": {
+      const asked = command.requests.map((request, place) => ({
+        ...request,
+        id: ReservationId.make(randomUUID()),
+        order: orderAt(request.order),
+        place
+      }))
+      if (asked.length === 0) return undefined
+      const ledger = yield* rawTogether(
+        asked.map(({ order, place, ...request }) => ({
+          ...request,
+          workOrderId: order.id,
+          owner: "test",
+          // No two end in the same millisecond.
+          leaseMs: leaseMs + place
+        }))
+      )
+      const answers = asked.map(({ place, ...request }) => model.reserve(request, leaseMs + place))
+      for (const [place, { order, run, ...request }] of asked.entries()) {
+        if (ledger[place]?._tag !== "Done") continue
+        made.push({
+          ...request,
+          workOrderId: WorkOrderId.make(order.id),
+          run: Run.make(run),
+          amount: usd(request.amount)
+        })
+      }
+      return { ledger, model: answers }
     }
     case "ReserveAgain": {
       const known = made[command.index % Math.max(made.length, 1)]
@@ -319,7 +377,7 @@ layer(Ledger.layer)("the ledger", (it) => {
       Effect.gen(function* () {
         const budget = yield* Budget
         if (orders.length === 0) orders = yield* prepare
-        const model = new Model(Duration.toMillis(Limits.reservationLease))
+        const model = new Model(leaseMs)
         const made: Array<Reservation> = []
         yield* start(model, from)
         for (const command of commands) {

@@ -1,6 +1,6 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { ProjectId, Run, type WorkOrderId } from "../../src/domain/Ids.ts"
 import { Usd } from "../../src/domain/Usd.ts"
 import { Budget } from "../../src/services/Budget.ts"
@@ -99,6 +99,13 @@ layer(Ledger.layer)("money that was spent", (it) => {
       const refused = yield* Effect.flip(Ledger.reserve(order, Ledger.dollars(3)))
       assert.deepInclude(refused, { _tag: "BudgetExceeded", scope: "model_day", model: "gpt-5" })
       yield* Ledger.reserve(order, Ledger.dollars(3), { model: "gpt-5-mini", run: Run.make(2) })
+      // Nor do those that come at the same moment: the first ones are asked for alone, the others together.
+      const amounts = [0, 0, 1, 1, 1, 1].map(Ledger.dollars)
+      const answers = yield* Effect.all(
+        amounts.map((amount) => Effect.exit(Ledger.reserve(order, amount))),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(answers.map(Exit.isSuccess), [true, true, true, true, false, false])
     })
   )
 })

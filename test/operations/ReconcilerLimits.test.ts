@@ -7,7 +7,9 @@ import * as Quarantine from "../../src/operations/Quarantine.ts"
 import { quarantineRef } from "../../src/domain/Ids.ts"
 import { Budget } from "../../src/services/Budget.ts"
 import { Limits } from "../../src/domain/policies/Limits.ts"
+import type { Request } from "../../src/testing/real/HttpProxy.ts"
 import { git } from "../support/GitSandbox.ts"
+import { order } from "../support/World.ts"
 import * as Real from "../testing/real/RealWorld.ts"
 import { make, run1, said } from "./ReconcilerScene.ts"
 
@@ -97,6 +99,62 @@ describe("Reconciler", () => {
         assert.strictEqual(git(directory, "rev-parse", branch), theirs)
         const [row] = yield* sql<{ branch: string }>`select branch from public.work_orders where id = ${id}`
         assert.strictEqual(row?.branch, "main")
+      }).pipe(Effect.scoped, Effect.provide(Real.database)),
+    timeoutMs
+  )
+
+  it.live(
+    "makes nothing in the place of a pull request that the forge has not any more, and tells of it once",
+    () =>
+      Effect.gen(function* () {
+        const scene = yield* make
+        const id = yield* scene.submit("order-1")
+        const [end] = yield* scene.run([id])
+        const number = end?.pullRequest?.number ?? 0
+        assert.isAbove(number, 0)
+        const before = yield* scene.rows(id)
+
+        const lists = ({ method, path }: Request) => method === "GET" && path.includes("/pulls?")
+        const opens = ({ method, path }: Request) => method === "POST" && path.endsWith("/pulls")
+        const headers = { "content-type": "application/json" }
+        const answer = { status: 200, headers, body: "[]" }
+        yield* scene.remote.proxy.always(lists, { _tag: "Answer", answer })
+        const { drifts, unseen } = yield* scene.pass({ apply: false })
+        assert.deepStrictEqual(unseen, [])
+        assert.deepStrictEqual(
+          drifts.map(({ drift: { ageMs, ...drift }, outcome }) => ({
+            ...drift,
+            aged: ageMs !== null,
+            outcome
+          })),
+          [
+            {
+              _tag: "MissingPullRequest",
+              workOrderId: id,
+              run: run1,
+              project: order.project,
+              name: scene.branchOf(id),
+              aged: true,
+              evidence: { status: "completed", row: "preserved", number },
+              repair: "ask",
+              outcome: { _tag: "Proposed" }
+            }
+          ]
+        )
+        assert.deepStrictEqual(yield* scene.escalations, [])
+
+        const told = [`drift/MissingPullRequest/${order.project}/${id}/${scene.branchOf(id)} x1`]
+        for (const _ of [1, 2]) {
+          assert.deepStrictEqual(said(yield* scene.pass()), ["MissingPullRequest Told"])
+          assert.deepStrictEqual(yield* scene.escalations, told)
+        }
+        assert.deepStrictEqual(yield* scene.rows(id), before)
+        assert.strictEqual((yield* scene.view(id)).pullRequest?.number, number)
+        assert.strictEqual(scene.remote.proxy.count(opens).came, 1)
+
+        // The forge has found it again.
+        yield* scene.remote.proxy.clear
+        assert.deepStrictEqual(said(yield* scene.pass()), [])
       }).pipe(Effect.scoped, Effect.provide(Real.database)),
     timeoutMs
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Clock, DateTime, Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ChecksFailed } from "../../src/domain/errors/ApplyError.ts"
 import {
@@ -19,6 +19,7 @@ import { type Status, legalMoves } from "../../src/domain/Status.ts"
 import { run } from "../../src/pipeline.ts"
 import { Budget } from "../../src/services/Budget.ts"
 import { Checks } from "../../src/services/Checks.ts"
+import { DependencyDown, Incidents } from "../../src/services/Incidents.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
@@ -150,6 +151,90 @@ describe("a step", () => {
       const ended = yield* runIn(world, workspace({ openWorktree: () => openWorktree }))
       assert.strictEqual(ended._tag, "Completed")
       assert.strictEqual(waits(world).length, 1)
+    })
+  )
+
+  it.effect("has the delays of its row for each reason by itself", () =>
+    Effect.gen(function* () {
+      const { delays } = retry.creating_pr
+      const inARow = <E>(reason: E) => Array.from({ length: delays.length }, () => reason)
+      const trying = Effect.fnUntraced(function* (
+        failures: ReadonlyArray<RemoteUnreachable | RepositoryLocked>
+      ) {
+        const world = new World()
+        const overrides = Layer.effect(
+          Workspace,
+          Effect.map(Workspace, (real) => {
+            let push: ReturnType<typeof real.push> | undefined
+            return {
+              ...real,
+              push: (input) => (push ??= after(failures, real.push(input)))
+            } satisfies Workspace["Service"]
+          })
+        )
+        return { world, ended: yield* runIn(world, overrides) }
+      })
+      const decisions = (world: World) =>
+        world.facts.flatMap((fact) =>
+          fact._tag === "AttemptFailed" && fact.step === "creating_pr"
+            ? [`${fact.failure.attempt} ${fact.failure.tag}`]
+            : []
+        )
+
+      const down = inARow(unreachable)
+      const { world, ended } = yield* trying([...down, locked, unreachable])
+      // The remote is spent and is waited for; the lock in between had a delay of its own.
+      assert.strictEqual(ended._tag, "Completed")
+      assert.deepStrictEqual(decisions(world), [
+        ...down.map((_, index) => `${index + 1} RemoteUnreachable`),
+        `${down.length + 1} RepositoryLocked`,
+        `${down.length + 2} RemoteUnreachable`
+      ])
+      assert.deepStrictEqual(waits(world), ["remote:forge.invalid"])
+
+      const stuck = yield* trying([...down, ...inARow(locked), locked])
+      if (stuck.ended._tag !== "Failed") return assert.fail(stuck.ended._tag)
+      assert.strictEqual(stuck.ended.error.reason._tag, "RepositoryLocked")
+      assert.strictEqual(decisions(stuck.world).length, 2 * delays.length)
+    })
+  )
+
+  it.effect("does not wait behind an incident beyond the order's deadline", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const deadline = Duration.toMillis(Limits.orderDeadline)
+      yield* TestClock.setTime(deadline - 3_600_000)
+      const down = { dependency: "provider:openai", tag: "ProviderUnavailable", cause: "503" }
+      const overrides = Layer.succeed(Incidents, {
+        admit: ({ dependencies }) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            dependencies.includes(down.dependency)
+              ? Effect.fail(new DependencyDown({ ...down, resumeAt: DateTime.makeUnsafe(now + 1_000_000) }))
+              : Effect.succeed({ probing: [] })
+          )
+      })
+      const ended = yield* runIn(world, overrides)
+      if (ended._tag !== "Failed") return assert.fail(ended._tag)
+      const { reason, failure } = ended.error
+      if (reason._tag !== "DependencyStillDown") return assert.fail(reason._tag)
+      assert.deepInclude(reason, down)
+      assert.isAbove(DateTime.toEpochMillis(reason.resumeAt), deadline)
+      assert.deepInclude(failure, { component: "provider", blame: "provider", sideEffect: "none" })
+      assert.strictEqual(world.status, "generation_failed")
+
+      const parked = world.facts.flatMap((fact) => (fact._tag === "Parked" ? [fact] : []))
+      assert.isAbove(parked.length, 0)
+      for (const { dependency, incident, resumeAt } of parked) {
+        assert.deepStrictEqual([dependency, incident], [down.dependency, false])
+        assert.isAtMost(DateTime.toEpochMillis(resumeAt), deadline)
+      }
+      assert.deepStrictEqual(
+        world.facts
+          .flatMap((fact) => (fact._tag === "Decided" && fact.choice !== "wait" ? [fact.reason] : []))
+          .slice(-1),
+        [`its deadline was ${new Date(deadline).toISOString()}`]
+      )
+      assert.strictEqual(world.facts.filter(({ _tag }) => _tag === "Escalated").length, 1)
     })
   )
 

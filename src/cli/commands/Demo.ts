@@ -16,7 +16,7 @@ import { Projects } from "../../services/Projects.ts"
 import { WorkOrders } from "../../services/WorkOrders.ts"
 import { Workspace } from "../../services/Workspace.ts"
 import * as Faults from "../../testing/Faults.ts"
-import { samples } from "../../testing/Samples.ts"
+import { samplesOf } from "../../testing/Samples.ts"
 import { execute } from "../Execute.ts"
 import * as Input from "../Input.ts"
 import { showFor } from "../Progress.ts"
@@ -41,28 +41,23 @@ const demoProject = Effect.map(
     })
 )
 
-/** The faults that `--fail` can show, by the name of the reason. */
-const faults = new Map<string, Faults.Meeting>(
-  Object.values(samples).flatMap((sample) =>
-    Option.toArray(Option.map(Faults.meeting(sample), (fault) => [sample._tag, fault] as const))
+/** The faults that `--fail` can show, by the name of the reason, as this order meets them. */
+const faultsOf = (id: WorkOrderId): ReadonlyMap<string, Faults.Meeting> =>
+  new Map(
+    Object.values(samplesOf(id)).flatMap((sample) =>
+      Option.toArray(Option.map(Faults.meeting(sample), (fault) => [sample._tag, fault] as const))
+    )
   )
-)
 
-const faultOf = (name: Option.Option<string>) =>
-  Option.match(name, {
-    onNone: () => Effect.succeed<Faults.Meeting>(Layer.empty),
-    onSome: (reason) =>
-      Option.match(Option.fromUndefinedOr(faults.get(reason)), {
-        onSome: Effect.succeed,
-        onNone: () =>
-          Effect.fail(
-            new UserError({
-              problem: `--fail: ${reason} is not a failure that the demo can show`,
-              fix: `One of: all, ${[...faults.keys()].sort().join(", ")}`
-            })
-          )
-      })
+const faultOf = Effect.fnUntraced(function* (name: string, id: WorkOrderId) {
+  const faults = faultsOf(id)
+  const fault = faults.get(name)
+  if (fault !== undefined) return fault
+  return yield* new UserError({
+    problem: `--fail: ${name} is not a failure that the demo can show`,
+    fix: `One of: all, ${[...faults.keys()].sort().join(", ")}`
   })
+})
 
 /** The tables in a hurry, since nobody watches a demo for hours: repetitions come at once, and nothing is waited out. */
 const hurried: PolicyTables = {
@@ -106,11 +101,13 @@ const showOne = Effect.fnUntraced(function* (reason: string, order: WorkOrder) {
 /** Every failure that one call can end in, one after another, for a person to read. */
 const showAll = Effect.fnUntraced(function* (orderFor: (id: WorkOrderId) => WorkOrder) {
   const wrong: Array<string> = []
-  for (const [reason, fault] of faults) {
-    const order = orderFor(yield* Input.newId)
-    if (!(yield* Effect.provide(showOne(reason, order), fault))) wrong.push(reason)
+  const reasons = [...faultsOf(yield* Input.newId).keys()]
+  for (const reason of reasons) {
+    const id = yield* Input.newId
+    const fault = yield* faultOf(reason, id)
+    if (!(yield* Effect.provide(showOne(reason, orderFor(id)), fault))) wrong.push(reason)
   }
-  yield* Console.log(`\n${faults.size} failures shown`)
+  yield* Console.log(`\n${reasons.length} failures shown`)
   if (wrong.length === 0) return
   const problem = `these did not end as a failure should: ${wrong.join(", ")}`
   return yield* new UserError({ problem, fix: "This is a bug. Report it with the lines above." })
@@ -149,13 +146,13 @@ export const demo = Command.make(
   },
   Effect.fnUntraced(function* ({ json, fail }) {
     const all = Option.contains(fail, "all")
-    const fault = yield* faultOf(all ? Option.none() : fail)
+    const id = yield* Input.newId
+    const fault = Option.isNone(fail) || all ? Layer.empty : yield* faultOf(fail.value, id)
     const request = yield* Input.readJsonFile(
       `${packageRoot}/fixtures/demo/work-order.json`,
       WorkOrderRequest.mapFields(Struct.omit(["project"]))
     )
     if (!json) yield* Console.log(hello)
-    const id = yield* Input.newId
     yield* Effect.gen(function* () {
       const projects = yield* Projects
       const workspace = yield* Workspace

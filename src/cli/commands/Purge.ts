@@ -31,7 +31,7 @@ export const purge = Command.make(
       if (json) return yield* printJson(gone)
       yield* Console.log(
         `Removed what is over and older than ${days} days: ${gone.events} lines of timelines, ${gone.results} journaled results, ` +
-          `${gone.executions} executions without an order, ${gone.batches} keys, ${gone.runners} runners. ` +
+          `${gone.replies} replies of models to programs, ${gone.executions} executions without an order, ${gone.batches} keys, ${gone.runners} runners. ` +
           "Orders, decisions, failures, money and outcomes stay."
       )
     }).pipe(Effect.provide(Environment.stored), Effect.provide(Settings.layer))

@@ -3,9 +3,9 @@ import type { StepName } from "../Status.ts"
 
 /** How a step is repeated when `Recovery` says "retry". */
 export interface RetryRow {
-  /** The wait before each further attempt; as many as there are, and no more. */
+  /** The wait before each further attempt, counted for each reason by itself; as many as there are, and no more. */
   readonly delays: ReadonlyArray<Duration.Duration>
-  /** No attempt begins later than this after the step began. */
+  /** No attempt begins later than this after the step began, whatever the reasons were. */
   readonly deadline: Duration.Duration
 }
 

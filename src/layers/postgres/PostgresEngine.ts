@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { Deferred, Duration, Effect, Exit, Layer, Option, type Schema, Scope } from "effect"
 import { cast } from "effect/Function"
 import { Workflow, WorkflowEngine } from "effect/workflow"
+import type { StoreConflict, StoreUnavailable } from "../../domain/errors/Reasons.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import * as Activities from "./engine/Activities.ts"
 import * as Commits from "./engine/Commits.ts"
@@ -29,6 +30,8 @@ interface Begun {
   readonly run: Run.Run | undefined
   readonly done: Schema.Json | undefined
 }
+
+const nowhere: Begun = { run: undefined, done: undefined }
 
 export interface Options {
   /** How many executions may run here at once. */
@@ -59,6 +62,7 @@ export const layer = (options: Options) =>
       const provideStore = Effect.provide(yield* Effect.context<StoreCall>())
       const runnerId = randomUUID()
       let wake: Effect.Effect<void> = Effect.void
+      let freed: Effect.Effect<void> = Effect.void
 
       let draining = false
       const commit = yield* Commits.make
@@ -67,7 +71,7 @@ export const layer = (options: Options) =>
         runnerId,
         engine: () => engine,
         commit,
-        ended: (execution, done) => (done ? Effect.andThen(waiting.done(execution), wake) : wake)
+        ended: (execution, done) => (done ? Effect.andThen(waiting.done(execution), freed) : wake)
       })
       const { registrations, runs } = executions
 
@@ -85,6 +89,7 @@ export const layer = (options: Options) =>
         leaseEnded: executions.stop("fenced", () => true)
       })
       wake = runner.wake
+      freed = runner.freed
       const activities = Activities.make(commit)
       const clock = yield* DatabaseClock.make
 
@@ -110,18 +115,30 @@ export const layer = (options: Options) =>
         return { run: undefined, done: answer._tag === "Done" ? answer.result : undefined }
       })
 
+      const startAbsent = (starts: ReadonlyArray<EngineStore.Start>) =>
+        runner.claiming((lease) =>
+          Effect.gen(function* () {
+            const answers = yield* EngineStore.start({ ...lease, starts })
+            return yield* Effect.forEach(answers, begun)
+          })
+        )
+
       /** Starts what nobody has started yet; who comes at the same moment shares a commit. */
       const start = yield* Together.make({
         most: Limits.commitsTogether,
         callsMax: 1,
-        together: (starts: ReadonlyArray<EngineStore.Start>) =>
-          runner.claiming((lease) =>
-            Effect.gen(function* () {
-              const answers = yield* EngineStore.start({ ...lease, starts })
-              return yield* Effect.forEach(answers, begun)
-            })
-          ),
-        isOneCallers: ({ _tag }) => _tag === "StoreConflict"
+        together: Effect.fnUntraced(function* (starts: ReadonlyArray<EngineStore.Start>) {
+          // A tick that heard of their submission may just be claiming them.
+          yield* runner.settled
+          const here = starts.map(({ id }) => runs.get(id))
+          const absent = starts.filter((_, index) => here[index] === undefined)
+          const answers = absent.length === 0 ? [] : yield* startAbsent(absent)
+          const next = answers.values()
+          return here.map((run): Begun =>
+            run === undefined ? (next.next().value ?? nowhere) : { run, done: undefined }
+          )
+        }),
+        isOneCallers: (error: StoreUnavailable | StoreConflict) => error._tag === "StoreConflict"
       })
 
       const execute = Effect.fnUntraced(function* (

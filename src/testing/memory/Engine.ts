@@ -22,6 +22,16 @@ interface Registration {
   readonly scope: Scope.Scope
 }
 
+/** One replay of an execution. As long as it is the execution's newest it may write, and no other may. */
+interface Claim {
+  lost: boolean
+}
+
+/** The claim that workflow code runs under: what is left of an older one may still run. */
+const CurrentClaim = Context.Reference<Claim | undefined>("moose/testing/memory/Engine/CurrentClaim", {
+  defaultValue: () => undefined
+})
+
 /** One execution: what is durable about it, and the replay that is under way. */
 interface Execution {
   readonly id: string
@@ -31,12 +41,12 @@ interface Execution {
   readonly deferreds: Map<string, Exit.Exit<unknown, unknown>>
   readonly done: Deferred.Deferred<Result>
   claims: number
+  claim: Claim | undefined
   instance: Instance | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   bodyEnded: boolean
   interrupted: boolean
   stale: boolean
-  lost: boolean
   wake: Deferred.Deferred<void>
 }
 
@@ -55,7 +65,7 @@ const stepOf = (activity: string): string => activity.split("/")[0] ?? activity
  * The durable engine's behaviour in memory, for workflows whose executions are runs of orders: a step's facts
  * are applied with its result, or not at all; a result that the store cannot take abandons the run, which is
  * replayed after a pause; so is a run whose compensation cannot reach the store; a cancelled run replays to
- * compensate. Nothing survives the process. Time is the Clock's, so that a test moves it.
+ * compensate; of one that somebody else has claimed meanwhile nothing more is taken. Nothing survives the process. Time is the Clock's, so that a test moves it.
  */
 export const layer = (state: State) =>
   Layer.effect(
@@ -82,35 +92,36 @@ export const layer = (state: State) =>
           deferreds: new Map(),
           done: Deferred.makeUnsafe(),
           claims: 0,
+          claim: undefined,
           instance: undefined,
           fiber: undefined,
           bodyEnded: false,
           interrupted: false,
           stale: false,
-          lost: false,
           wake: Deferred.makeUnsafe()
         }
         executions.set(id, execution)
         return execution
       }
 
-      const abandon = (execution: Execution, instance: Instance) =>
+      const abandon = (claim: Claim, instance: Instance) =>
         Effect.suspend(() => {
-          execution.lost = true
+          claim.lost = true
           instance.abandoned = true
           instance.suspended = true
           return Effect.interrupt
         })
 
-      /** Facts and result in one commit; false when the store does not take them now. */
+      /** Facts and result in one commit; undefined when the store does not take them: now, or from this claim. */
       const commit = Effect.fnUntraced(function* (
         execution: Execution,
+        claim: Claim,
         key: string,
         result: Result,
         facts: ReadonlyArray<Fact>
       ) {
         const now = yield* Clock.currentTimeMillis
-        if (now < state.downUntil) return undefined
+        if (now < state.downUntil || execution.claim !== claim) return undefined
         const { at } = execution
         const applied = at === undefined ? Effect.void : applyFacts(state, at, facts, now)
         const stored = yield* applied.pipe(
@@ -123,6 +134,7 @@ export const layer = (state: State) =>
 
       const runActivity = Effect.fnUntraced(function* (
         execution: Execution,
+        claim: Claim,
         activity: Activity.Any,
         attempt: number,
         outer: Instance
@@ -139,23 +151,24 @@ export const layer = (state: State) =>
               Effect.provideService(CurrentPendingFacts, { add: (more) => facts.push(...more) }),
               restore
             )
-            if (execution.lost) return yield* abandon(execution, outer)
+            if (claim.lost) return yield* abandon(claim, outer)
             if (result._tag === "Suspended") return result
-            const stored = yield* commit(execution, `${activity.name}/${attempt}`, result, facts)
-            return stored ?? (yield* abandon(execution, outer))
+            const stored = yield* commit(execution, claim, `${activity.name}/${attempt}`, result, facts)
+            return stored ?? (yield* abandon(claim, outer))
           })
         )
       })
 
-      const replay = (execution: Execution, registration: Registration) =>
+      const replay = (execution: Execution, registration: Registration, claim: Claim) =>
         Effect.suspend(() => {
           const instance = WorkflowEngine.WorkflowInstance.initial(registration.workflow, execution.id)
-          Object.assign(execution, { instance, bodyEnded: false, stale: false, lost: false })
+          Object.assign(execution, { claim, instance, bodyEnded: false, stale: false })
           execution.claims += 1
           return registration.execute(execution.payload, execution.id).pipe(
             Effect.exit,
-            Effect.flatMap((exit) => (execution.lost ? Effect.interrupt : exit)),
+            Effect.flatMap((exit) => (claim.lost ? Effect.interrupt : exit)),
             Effect.onExit((exit) => {
+              if (execution.claim !== claim) return Effect.void
               execution.bodyEnded = true
               const suspends = Context.get(instance.workflow.annotations, Workflow.SuspendOnFailure)
               const ends = instance.suspended || (suspends && Exit.isFailure(exit))
@@ -167,6 +180,7 @@ export const layer = (state: State) =>
             Workflow.intoResult,
             Effect.provideService(WorkflowEngine.WorkflowEngine, engine),
             Effect.provideService(WorkflowEngine.WorkflowInstance, instance),
+            Effect.provideService(CurrentClaim, claim),
             (effect) =>
               Effect.withFiber((self) => {
                 execution.fiber = self
@@ -179,8 +193,11 @@ export const layer = (state: State) =>
 
       const drive = Effect.fnUntraced(function* (execution: Execution, registration: Registration) {
         for (;;) {
-          const exit = yield* replay(execution, registration)
-          if (Exit.isSuccess(exit) && !execution.lost) {
+          const claim: Claim = { lost: false }
+          const exit = yield* replay(execution, registration, claim)
+          // Taken over meanwhile: how it ends is for the new holder to say.
+          if (execution.claim !== claim) return
+          if (Exit.isSuccess(exit) && !claim.lost) {
             if (exit.value._tag === "Complete") {
               yield* Deferred.succeed(execution.done, exit.value)
               return
@@ -222,12 +239,23 @@ export const layer = (state: State) =>
           return wake(execution)
         })
 
+      /** Another holder replays it from its journal, and the last one is not told: it is in the middle of a step. */
+      const claimAgain = (execution: Execution | undefined) => {
+        const { bodyEnded, instance } = execution ?? {}
+        const registration = instance === undefined ? undefined : registrations.get(instance.workflow._tag)
+        return execution === undefined || registration === undefined || bodyEnded === true
+          ? Effect.void
+          : drive(execution, registration)
+      }
+
       const background = <A>(effect: Effect.Effect<A>) =>
         void Effect.runForkWith(context)(Effect.forkIn(effect, engineScope))
       state.engine = {
         interrupt: (workOrderId, run) => background(interrupt(findBy(workOrderId, run).id)),
         decided: (workOrderId, run, question, decision) =>
           background(deferredDone(findBy(workOrderId, run).id, question, Exit.succeed(decision))),
+        claimAgain: (workOrderId, run) =>
+          background(claimAgain(executions.get(executionId(workOrderId, run)))),
         takeOver: (workOrderId, from, to, step) => {
           const last = executions.get(executionId(workOrderId, from))
           const kept: ReadonlyArray<string> = stepNames.slice(
@@ -299,12 +327,16 @@ export const layer = (state: State) =>
           if (execution === undefined) {
             return yield* Effect.die(new Error(`Activity ${activity.name} is in no execution`))
           }
-          if (execution.lost) return yield* abandon(execution, instance)
+          const claim = yield* CurrentClaim
+          if (claim === undefined) {
+            return yield* Effect.die(new Error(`Activity ${activity.name} is in no replay`))
+          }
+          if (claim.lost) return yield* abandon(claim, instance)
           const known = execution.activities.get(`${activity.name}/${attempt}`)
           if (known !== undefined) return known
           // A cancelled run replays only to compensate.
           if (execution.interrupted && !instance.interrupted) return new Workflow.Suspended({})
-          return yield* runActivity(execution, activity, attempt, instance)
+          return yield* runActivity(execution, claim, activity, attempt, instance)
         }),
         deferredResult: Effect.fnUntraced(function* (deferred) {
           const { executionId: id } = yield* WorkflowEngine.WorkflowInstance

@@ -6,7 +6,7 @@ import {
   type EscalationOption,
   type OptionName
 } from "../../domain/Escalation.ts"
-import { Run } from "../../domain/Ids.ts"
+import { Run, type WorkOrderId } from "../../domain/Ids.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import { Project } from "../../domain/Project.ts"
 import { type StepName, stepNames } from "../../domain/Status.ts"
@@ -69,6 +69,18 @@ export const startRun = (state: State, row: OrderRow, from: StepName, now: numbe
   state.note({ workOrderId: row.order.id, run }, "RunStarted", from, "", null, now)
 }
 
+/** How many steps of an order have a result, counted from the first. */
+export const reached = (state: State, id: WorkOrderId): number => {
+  const ended = state.timeline.filter(
+    ({ kind, workOrderId }) => kind === "StepSucceeded" && workOrderId === id
+  )
+  return stepNames.filter((name) => ended.some(({ step }) => step === name)).length
+}
+
+/** The first step of an order that has no result; the last one where all have. */
+export const firstWithoutResult = (state: State, id: WorkOrderId): StepName =>
+  stepNames[Math.min(reached(state, id), stepNames.length - 1)] ?? stepNames[0]
+
 const raiseBudget = (
   state: State,
   row: OrderRow,
@@ -109,7 +121,7 @@ const decide = (
       state.engine?.decided(it.workOrderId, it.run, it.question, { option, by })
     }
   } else if (row.status.endsWith("_failed") && again.includes(option)) {
-    startRun(state, row, chosen.step ?? stepNames[0], now)
+    startRun(state, row, chosen.step ?? firstWithoutResult(state, it.workOrderId), now)
   }
 }
 

@@ -123,6 +123,8 @@ export interface EngineHooks {
     question: string,
     decision: { readonly option: OptionName; readonly by: string }
   ) => void
+  /** What happens to a run whose process has fallen silent in the middle of a step: another holder claims it. */
+  readonly claimAgain: (workOrderId: WorkOrderId, run: Run) => void
   /** The journal of the last run, for steps before this one, is that of the next run, too. */
   readonly takeOver: (workOrderId: WorkOrderId, from: Run, to: Run, step: string) => void
 }

@@ -11,7 +11,7 @@ import { Projects } from "../../services/Projects.ts"
 import { Resources } from "../../services/Resources.ts"
 import { CurrentPendingFacts, StepJournal } from "../../services/StepJournal.ts"
 import { WorkOrders } from "../../services/WorkOrders.ts"
-import { startRun } from "./Escalating.ts"
+import { firstWithoutResult, reached, startRun } from "./Escalating.ts"
 import { applyFacts, conflict } from "./Facts.ts"
 import { reconciliation } from "./Reconciling.ts"
 import type { OrderRow, State } from "./State.ts"
@@ -125,13 +125,9 @@ const workOrders = (state: State) => {
       }).pipe(Effect.flatten),
     retry: ({ id, from, by }) =>
       found(id, (row, now) => {
-        const ended = state.timeline.filter(
-          (line) => line.workOrderId === id && line.kind === "StepSucceeded"
-        )
-        const reached = stepNames.filter((name) => ended.some(({ step }) => step === name)).length
-        const wanted = from ?? stepNames[Math.min(reached, stepNames.length - 1)] ?? "routing"
+        const wanted = from ?? firstWithoutResult(state, id)
         const over = row.status === "cancelled" || row.status.endsWith("_failed")
-        if (!over || stepNames.indexOf(wanted) > reached) {
+        if (!over || stepNames.indexOf(wanted) > reached(state, id)) {
           return conflict(
             "moose.retry_work_order",
             `work order ${id} cannot begin at ${wanted}: it is ${row.status}`

@@ -52,6 +52,24 @@ describe("aider", () => {
     }
   })
 
+  it("knows a request that may have been billed from one that was never sent", () => {
+    for (const [said, category, sideEffect] of [
+      ["litellm.Timeout: APITimeoutError - Request timed out.", "ambiguous", "possible"],
+      ["litellm.APIConnectionError: Read timed out. (read timeout=600)", "ambiguous", "possible"],
+      ["litellm.APIConnectionError: [Errno 110] Connection timed out", "transient", "none"],
+      ["litellm.APIConnectionError: [Errno 111] Connection refused", "transient", "none"]
+    ] as const) {
+      const got = of(`${said}\n`)
+      assert.deepStrictEqual(
+        [got.category, got.retryable, got.sideEffect],
+        [category, true, sideEffect],
+        said
+      )
+    }
+    // What it had edited before is there.
+    assert.strictEqual(of("Applied edit to a.ts\nlitellm.Timeout: x\n").sideEffect, "certain")
+  })
+
   it("reads the last state from the analytics log", () => {
     const event = (name: string, properties: object = {}) =>
       `${JSON.stringify({ event: name, properties })}\n`

@@ -109,10 +109,11 @@ describe("PostgresEngine claims", () => {
         const sql = yield* PgClient.PgClient
         const full = yield* aProject({ concurrency: 1 })
         const [first] = [yield* anOrder(full, { priority: 9 })]
-        yield* sql`insert into work_orders
-          select (w2).* from (
-            select jsonb_populate_record(w, jsonb_build_object('id', 'many-' || n)) as w2
-            from work_orders w, generate_series(1, 250) n where w.id = ${first?.order.id ?? ""}) x`
+        yield* sql`insert into work_orders (id, project, kind, title, description, acceptance_criteria, files_in_scope,
+                                            base_branch, priority, limits, metadata, body_hash)
+          select 'many-' || n, project, kind, title, description, acceptance_criteria, files_in_scope,
+                 base_branch, priority, limits, metadata, body_hash
+          from work_orders w, generate_series(1, 250) n where w.id = ${first?.order.id ?? ""}`
         yield* sql`insert into moose.executions (id, workflow, payload, work_order, run, priority)
           select id || '/1', 'moose/Pipeline', '{}', id, 1, 9 from work_orders where id like 'many-%'`
         const behind = yield* anOrder(yield* aProject())

@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
+import { WorkOrderId } from "../../../src/domain/Ids.ts"
 import * as Retention from "../../../src/layers/postgres/Retention.ts"
 import { WorkOrders } from "../../../src/services/WorkOrders.ts"
 import * as Harness from "./engine/Harness.ts"
@@ -42,6 +43,44 @@ describe("what is over and old", () => {
         )
         assert.deepStrictEqual(yield* sql`select name from moose.activity_results`, [])
         assert.deepInclude(yield* Retention.purge(Duration.days(30)), { events: 0, executions: 0 })
+      })
+    )
+  )
+
+  it.live("takes what programs bought in a run with it, unless a retry could still ask for it", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const sql = yield* PgClient.PgClient
+        const project = yield* Harness.aProject()
+        for (const name of ["cancelled", "failed", "retried", "running"]) {
+          yield* Harness.anOrder(project, { id: WorkOrderId.make(name) })
+        }
+        yield* sql`alter table public.work_orders disable trigger legal_move`
+        yield* sql`update public.work_orders set status = 'cancelled' where id = 'cancelled'`
+        yield* sql`update public.work_orders set status = 'aider_failed' where id in ('failed', 'retried')`
+        yield* sql`update public.work_orders set status = 'applying' where id = 'running'`
+        yield* sql`update moose.executions set state = 'done' where work_order <> 'running'`
+        yield* sql`select moose.start_run('retried', 'applying', 'test')`
+        yield* sql`
+          insert into moose.model_replies (work_order, run, call, request, ordinal, reservation, model, finish, usage, amount,
+                                           content_type, body, created_at)
+          select w.id, 1, 'editor', repeat('a', 64), old.days, 'r', 'm', 'stop', '{}', 1, 'application/json', '{}',
+                 moose.now() - make_interval(days => old.days)
+          from public.work_orders w cross join (values (31), (29)) old (days)`
+        const replies = sql<{ work_order: string; ordinal: number }>`
+          select work_order, ordinal from moose.model_replies order by work_order, ordinal`
+
+        assert.deepInclude(yield* Retention.purge(Duration.days(30)), { replies: 2 })
+        const kept = (yield* replies).map((row) => `${row.work_order} ${row.ordinal}`)
+        assert.deepStrictEqual(kept, [
+          "cancelled 29",
+          "failed 29",
+          "failed 31",
+          "retried 29",
+          "running 29",
+          "running 31"
+        ])
+        assert.deepInclude(yield* Retention.purge(Duration.days(30)), { replies: 0 })
       })
     )
   )

@@ -3,7 +3,10 @@ import { type ConditionRow, row, sharedConditions } from "../../../domain/failur
 const setting = (hint: string): ConditionRow => row("configuration", "configuration", "high", false, hint)
 const refusal = (hint: string): ConditionRow => row("rejected", "task", "medium", false, hint)
 
-/** What can be the matter with a run of Aider. Its side effects are edits; what its model calls cost is settled elsewhere. */
+/**
+ * What can be the matter with a run of Aider. Its side effects are edits, and replies that it may be billed for without
+ * having heard them; what its model calls cost is settled elsewhere.
+ */
 export const conditions = {
   ...sharedConditions,
   ProcessKilled: row(

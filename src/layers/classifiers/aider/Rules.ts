@@ -76,6 +76,8 @@ export const edits: ReadonlyArray<Rule<Ended, Tag>> = [
 const perMinute = /per[_ -]?minute|PerMinute|\b[TR]PM\b/
 const tooOften =
   /\b(?:Router)?RateLimitError|has rate limited you|rate_limit_error|RESOURCE_EXHAUSTED|Too Many Requests/
+/** The request was sent, and what became of it over there nobody said: it may have been answered, and billed. */
+const unheard = /litellm\.Timeout|APITimeoutError|timed out without returning|\bread ?timed? ?out\b/i
 const recovered = (run: Facts): boolean => run.replied && !run.applied
 
 /** What the provider said. Aider prints litellm's exception, its own sentence about it, or both. */
@@ -139,7 +141,7 @@ export const provider: ReadonlyArray<Rule<Ended, Tag>> = [
     "provider.network",
     ({ text }) => (/Timeout|timed out/.test(text) ? "NetworkTimeout" : "NetworkUnreachable"),
     /litellm\.Timeout|APITimeoutError|timed out without returning|APIConnectionError|^Connection error\.|litellm\.APIError/m,
-    nothing,
+    (run) => (unheard.test(run.text) ? perhaps(run) : nothing(run)),
     (run) => recovered(run) || /\b4(?:0[0-79]|1\d|2[0-8])\b.*(?:error|bad request)/i.test(run.text)
   ),
   said(

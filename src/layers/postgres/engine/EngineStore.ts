@@ -59,6 +59,8 @@ export const tick = storeFunction(
   Schema.Struct({
     claims: Schema.Array(Schema.Json),
     cancelled: Schema.Array(Schema.String),
+    /** Somebody could be claimed now, but for want of room or of a place in its project. */
+    someLeft: Schema.Boolean,
     /** When the next clock rings or the next lease ends, whoever's: null when there is none. */
     nextMs: Schema.NullOr(Schema.Int)
   })

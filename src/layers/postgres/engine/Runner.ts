@@ -33,6 +33,10 @@ export interface RunnerOptions {
 export interface Runner {
   /** Looks for work now instead of at the next tick. */
   readonly wake: Effect.Effect<void>
+  /** A run has ended here: looks for work now, if any was left for want of room or of a place in its project. */
+  readonly freed: Effect.Effect<void>
+  /** Waits for the call that may be claiming just now. */
+  readonly settled: Effect.Effect<void>
   /**
    * Every call that may claim is made through this: one at a time, so that what a call says is running here
    * stays true until its claims run here too, and none once this runner has given back its work.
@@ -73,6 +77,7 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const turn = yield* Semaphore.make(1)
   let left = false
   let draining = false
+  let someLeft = true
 
   const claiming: Runner["claiming"] = (call) =>
     Effect.gen(function* () {
@@ -93,6 +98,7 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const tick = claiming((held) =>
     Effect.gen(function* () {
       const answer = yield* provideStore(EngineStore.tick({ ...held, only: options.only ?? null }))
+      someLeft = answer.someLeft
       yield* Effect.forEach(answer.claims, options.claimed, { discard: true })
       return answer
     })
@@ -162,6 +168,8 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
 
   const runner: Runner = {
     wake,
+    freed: Effect.suspend(() => (someLeft ? wake : Effect.void)),
+    settled: turn.withPermit(Effect.void),
     claiming,
     drain: Effect.sync(() => {
       draining = true

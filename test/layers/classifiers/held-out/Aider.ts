@@ -236,7 +236,8 @@ const provider = onStdout(false, [
     "message",
     0,
     "litellm.Timeout: APITimeoutError - Request timed out. Error_str: Request timed out.\nThe API provider timed out without returning a response. They may be down or overloaded.\n",
-    ["transient", true, "none"],
+    // Whether it was answered, and billed, nobody heard.
+    ["ambiguous", true, "possible"],
     "aider/exceptions.py"
   ],
   [

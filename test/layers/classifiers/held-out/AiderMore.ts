@@ -64,7 +64,8 @@ const first = onStdout(false, [
     "message",
     0,
     "litellm.Timeout: Connection timed out after 600.0 seconds.\nThe API provider timed out without returning a response. They may be down or overloaded.\n",
-    ["transient", true, "none"],
+    // Whether it was answered, and billed, nobody heard.
+    ["ambiguous", true, "possible"],
     "litellm"
   ]
 ])

@@ -1,4 +1,5 @@
 import { PgClient } from "@effect/sql-pg"
+import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Harness from "./Harness.ts"
 
@@ -64,3 +65,17 @@ export const breaches = Effect.fnUntraced(function* (fence: "older" | "current")
   }
   return found
 })
+
+/** The fence as it is stored, without one of its conditions. */
+export const without = Effect.fnUntraced(function* (condition: string) {
+  const sql = yield* PgClient.PgClient
+  const [row] = yield* sql<{ source: string }>`
+    select pg_get_functiondef('moose.is_claim(moose.executions, jsonb)'::regprocedure) as source`
+  const source = row?.source ?? ""
+  assert.include(source, condition)
+  yield* sql.unsafe(source.replace(condition, "true")).unprepared
+})
+
+/** By which the fence tells a claim from an older one: who made it, and its number. */
+export const owner = "e.owner = p->>'runner'"
+export const number = "e.fence = (p->>'fence')::bigint"
