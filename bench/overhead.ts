@@ -87,7 +87,11 @@ const ofGateway = async (): Promise<void> => {
   const { through, direct, work } = await Effect.runPromise(
     Gateway.measure({ calls: Number(values.calls), warmUp: 50, takesMs: 20 })
   )
-  const added = through.map((its, index) => its - (direct[index] ?? 0))
+  const pairs = through.flatMap((its, index) => {
+    const own = direct[index]
+    return own === undefined ? [] : [{ its, own }]
+  })
+  const added = pairs.map(({ its, own }) => its.ms - own.ms)
   const line = (what: string, times: ReadonlyArray<number>): void =>
     console.log(
       `${what.padEnd(34)} median ${ms(median(times))}, p95 ${ms(quantile(times, 0.95))}, p99 ${ms(quantile(times, 0.99))}`
@@ -95,9 +99,19 @@ const ofGateway = async (): Promise<void> => {
   console.log(
     `${through.length} calls through the gateway, and as many without it, beside the provider's own time:\n`
   )
-  line("through the gateway", through)
-  line("without it", direct)
+  line(
+    "through the gateway",
+    through.map((its) => its.ms)
+  )
+  line(
+    "without it",
+    direct.map((its) => its.ms)
+  )
   line("what it adds", added)
+  line(
+    "of that, this process computes",
+    pairs.map(({ its, own }) => its.computing - own.computing)
+  )
   // The same work always: where its p99 is far from its median, so is everybody's.
   line("work of a fixed size, in between", work)
   const p99 = quantile(added, 0.99)

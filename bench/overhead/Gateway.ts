@@ -34,9 +34,17 @@ const provider = (takesMs: number) =>
     return yield* readListening(said)
   })
 
-/** How long one call took beside what the provider was at it, in milliseconds. */
+/** One call, in milliseconds. */
+interface Took {
+  /** How long it took beside what the provider was at it. */
+  readonly ms: number
+  /** How long this process was computing meanwhile, whatever else the machine did. */
+  readonly computing: number
+}
+
 const call = (url: string, token: string, content: string) =>
   Effect.promise(async () => {
+    const before = process.cpuUsage()
     const from = performance.now()
     const response = await fetch(`${url}/chat/completions`, {
       method: "POST",
@@ -45,7 +53,9 @@ const call = (url: string, token: string, content: string) =>
     })
     await response.text()
     if (response.status !== 200) throw new Error(`the call ended with ${response.status}`)
-    return performance.now() - from - Number(response.headers.get("x-request-id"))
+    const ms = performance.now() - from - Number(response.headers.get("x-request-id"))
+    const { user, system } = process.cpuUsage(before)
+    return { ms, computing: (user + system) / 1_000 } satisfies Took
   })
 
 /** How long work of a fixed size takes, in milliseconds: what else this machine does makes it longer. */
@@ -57,8 +67,9 @@ const work = (): number => {
 }
 
 export interface Figures {
-  readonly through: ReadonlyArray<number>
-  readonly direct: ReadonlyArray<number>
+  readonly through: ReadonlyArray<Took>
+  readonly direct: ReadonlyArray<Took>
+  /** Work of a fixed size, after each pair. */
   readonly work: ReadonlyArray<number>
 }
 
@@ -77,7 +88,7 @@ export const measure = (options: {
       const [workOrderId] = yield* Database.seed("gateway", Usd.make(1_000_000_000), 1)
       if (workOrderId === undefined) return yield* Effect.die(new Error("no order"))
       const { open, close } = yield* ModelGateway
-      const found = { through: new Array<number>(), direct: new Array<number>(), work: new Array<number>() }
+      const found = { through: new Array<Took>(), direct: new Array<Took>(), work: new Array<number>() }
       // As an editor asks: a few times in each attempt.
       const callsPerAttempt = 10
       for (let made = 0; made < options.warmUp + options.calls; made += callsPerAttempt) {
