@@ -1,18 +1,21 @@
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
+import * as Venv from "../test/aider/Venv.ts"
 import * as Gateway from "./overhead/Gateway.ts"
 import * as Orders from "./overhead/Orders.ts"
 import { type Kind, type Split, kinds, others, parts, total } from "./overhead/Split.ts"
 
 /*
  * What Moose itself costs in time. An order on real parts, with a model's provider and a forge in a process of their
- * own: where its time goes, by step, and by who is at work. What is neither git, nor the editor, nor the model, nor the
- * forge is ours. With --gateway: what the model gateway adds to a call.
+ * own: where its time goes, by step, and by who is at work. What is neither git, nor the model, nor Aider is Moose's own;
+ * the built-in editor makes the edits, or with --aider the Aider of `npm run test:aider`. The parts come from spans, and
+ * the time on the wall from outside: they must agree. With --gateway: what the model gateway adds to a call.
  */
 
 const { values } = parseArgs({
   options: {
     gateway: { type: "boolean", default: false },
+    aider: { type: "boolean", default: false },
     orders: { type: "string", default: "20" },
     calls: { type: "string", default: "500" },
     "model-ms": { type: "string", default: "500" }
@@ -42,7 +45,12 @@ const promise = (kept: boolean, what: string): void => {
 
 const ofOrders = async (): Promise<void> => {
   const modelMs = Number(values["model-ms"])
-  const found = await Effect.runPromise(Orders.measure({ orders: Number(values.orders), warmUp: 3, modelMs }))
+  const aider = values.aider ? Venv.found() : undefined
+  if (values.aider && aider === undefined)
+    throw new Error("there is no Aider: npm run test:aider installs one")
+  const found = await Effect.runPromise(
+    Orders.measure({ orders: Number(values.orders), warmUp: 3, modelMs, aider })
+  )
   const splits = found.map(({ split }) => split)
   const of = (which: (split: Split) => number): number => mean(splits.map(which))
   console.log(
@@ -63,7 +71,8 @@ const ofOrders = async (): Promise<void> => {
   const own = splits.map((split) => total(split) - total(split, others))
   const overhead = median(own)
   console.log(
-    `\nThe clock on the wall: ${ms(wall)}; the split differs by ${(difference * 100).toFixed(2)} % (at most 2 %).`
+    `\nThe clock on the wall: ${ms(wall)}; the sum of the spans: ${ms(whole)}, which differs by ` +
+      `${(difference * 100).toFixed(2)} % (at most ${differenceMax * 100} %).`
   )
   console.log(
     `Ours: median ${ms(overhead)}, p95 ${ms(quantile(own, 0.95))} (below ${overheadMsMax} ms); ` +
@@ -78,7 +87,11 @@ const ofGateway = async (): Promise<void> => {
   const { through, direct, work } = await Effect.runPromise(
     Gateway.measure({ calls: Number(values.calls), warmUp: 50, takesMs: 20 })
   )
-  const added = through.map((its, index) => its - (direct[index] ?? 0))
+  const pairs = through.flatMap((its, index) => {
+    const own = direct[index]
+    return own === undefined ? [] : [{ its, own }]
+  })
+  const added = pairs.map(({ its, own }) => its.ms - own.ms)
   const line = (what: string, times: ReadonlyArray<number>): void =>
     console.log(
       `${what.padEnd(34)} median ${ms(median(times))}, p95 ${ms(quantile(times, 0.95))}, p99 ${ms(quantile(times, 0.99))}`
@@ -86,9 +99,19 @@ const ofGateway = async (): Promise<void> => {
   console.log(
     `${through.length} calls through the gateway, and as many without it, beside the provider's own time:\n`
   )
-  line("through the gateway", through)
-  line("without it", direct)
+  line(
+    "through the gateway",
+    through.map((its) => its.ms)
+  )
+  line(
+    "without it",
+    direct.map((its) => its.ms)
+  )
   line("what it adds", added)
+  line(
+    "of that, this process computes",
+    pairs.map(({ its, own }) => its.computing - own.computing)
+  )
   // The same work always: where its p99 is far from its median, so is everybody's.
   line("work of a fixed size, in between", work)
   const p99 = quantile(added, 0.99)

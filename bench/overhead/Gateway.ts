@@ -1,12 +1,14 @@
-import { createServer } from "node:http"
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { NodeServices } from "@effect/platform-node"
-import { Effect, Layer, Redacted, References } from "effect"
+import { Effect, Layer, Redacted, References, Schema } from "effect"
 import { Run } from "../../src/domain/Ids.ts"
 import type { ModelChoice } from "../../src/domain/Route.ts"
 import { Usd } from "../../src/domain/Usd.ts"
 import * as LoopbackGateway from "../../src/layers/LoopbackGateway.ts"
 import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import * as Database from "../ledger/Database.ts"
+import { Listening } from "./Messages.ts"
 
 const key = "not-a-real-key-0123456789"
 const model: ModelChoice = {
@@ -17,49 +19,32 @@ const model: ModelChoice = {
   outputPerMillion: Usd.make(2_000_000)
 }
 
-const completion = JSON.stringify({
-  id: "c1",
-  object: "chat.completion",
-  choices: [{ index: 0, message: { role: "assistant", content: "x".repeat(2_000) }, finish_reason: "stop" }],
-  usage: { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 }
-})
+const readListening = Schema.decodeUnknownEffect(Listening)
 
-/** A provider that says how long it was at a request: what is left of the caller's time is everybody else's. */
+/** The provider, in a process of its own until the scope closes; answers where it is. */
 const provider = (takesMs: number) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-      const server = createServer((request, response) => {
-        const from = performance.now()
-        request.resume().on("end", () => {
-          setTimeout(() => {
-            response.writeHead(200, {
-              "content-type": "application/json",
-              "x-request-id": String(performance.now() - from)
-            })
-            response.end(completion)
-          }, takesMs)
-        })
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        const port = typeof address === "object" && address !== null ? address.port : 0
-        resume(
-          Effect.succeed({
-            url: `http://127.0.0.1:${port}`,
-            close: () => {
-              server.close()
-              server.closeAllConnections()
-            }
-          })
-        )
-      })
-    }),
-    ({ close }) => Effect.sync(close)
-  )
+  Effect.gen(function* () {
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => fork(fileURLToPath(new URL("Provider.ts", import.meta.url)), [String(takesMs)])),
+      (process) => Effect.sync(() => process.kill("SIGKILL"))
+    )
+    const said = yield* Effect.callback<unknown>((resume) => {
+      child.once("message", (message) => resume(Effect.succeed(message)))
+    }).pipe(Effect.timeout("1 minute"))
+    return yield* readListening(said)
+  })
 
-/** How long one call took beside what the provider was at it, in milliseconds. */
+/** One call, in milliseconds. */
+interface Took {
+  /** How long it took beside what the provider was at it. */
+  readonly ms: number
+  /** How long this process was computing meanwhile, whatever else the machine did. */
+  readonly computing: number
+}
+
 const call = (url: string, token: string, content: string) =>
   Effect.promise(async () => {
+    const before = process.cpuUsage()
     const from = performance.now()
     const response = await fetch(`${url}/chat/completions`, {
       method: "POST",
@@ -68,7 +53,9 @@ const call = (url: string, token: string, content: string) =>
     })
     await response.text()
     if (response.status !== 200) throw new Error(`the call ended with ${response.status}`)
-    return performance.now() - from - Number(response.headers.get("x-request-id"))
+    const ms = performance.now() - from - Number(response.headers.get("x-request-id"))
+    const { user, system } = process.cpuUsage(before)
+    return { ms, computing: (user + system) / 1_000 } satisfies Took
   })
 
 /** How long work of a fixed size takes, in milliseconds: what else this machine does makes it longer. */
@@ -80,8 +67,9 @@ const work = (): number => {
 }
 
 export interface Figures {
-  readonly through: ReadonlyArray<number>
-  readonly direct: ReadonlyArray<number>
+  readonly through: ReadonlyArray<Took>
+  readonly direct: ReadonlyArray<Took>
+  /** Work of a fixed size, after each pair. */
   readonly work: ReadonlyArray<number>
 }
 
@@ -100,7 +88,7 @@ export const measure = (options: {
       const [workOrderId] = yield* Database.seed("gateway", Usd.make(1_000_000_000), 1)
       if (workOrderId === undefined) return yield* Effect.die(new Error("no order"))
       const { open, close } = yield* ModelGateway
-      const found = { through: new Array<number>(), direct: new Array<number>(), work: new Array<number>() }
+      const found = { through: new Array<Took>(), direct: new Array<Took>(), work: new Array<number>() }
       // As an editor asks: a few times in each attempt.
       const callsPerAttempt = 10
       for (let made = 0; made < options.warmUp + options.calls; made += callsPerAttempt) {

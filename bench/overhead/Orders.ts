@@ -54,7 +54,7 @@ const outside = (modelMs: number, served: Array<Served>) =>
     return yield* Effect.timeout(Deferred.await(found), "1 minute")
   })
 
-const settings = ({ model, forge, token }: Outside) =>
+const settings = ({ model, forge, token }: Outside, aider: string | undefined) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -75,8 +75,8 @@ const settings = ({ model, forge, token }: Outside) =>
         prices: undefined,
         managerUrl: undefined,
         clientManagerUrl: undefined,
-        editor: "built-in",
-        aider: "aider",
+        editor: aider === undefined ? "built-in" : "aider",
+        aider: aider ?? "aider",
         slots: 8
       })
     })
@@ -99,8 +99,8 @@ const one = Effect.fnUntraced(function* (name: string, changes: Queue.Dequeue<un
   })
   const from = now()
   yield* orders.submit(order)
-  // Looking all the time would slow down what is measured.
-  while (!(yield* completed)) yield* Effect.timeoutOption(Queue.take(changes), "20 millis")
+  // Looking all the time would slow down what is measured: the store says when there is something to see.
+  while (!(yield* completed)) yield* Effect.timeoutOption(Queue.take(changes), "250 millis")
   return { from, to: now() }
 })
 
@@ -109,6 +109,8 @@ export const measure = (options: {
   readonly orders: number
   readonly warmUp: number
   readonly modelMs: number
+  /** The Aider that makes the edits; the built-in editor does where there is none. */
+  readonly aider: string | undefined
 }) =>
   Effect.gen(function* () {
     const served: Array<Served> = []
@@ -116,7 +118,7 @@ export const measure = (options: {
     const world = yield* outside(options.modelMs, served)
     const worker = Environment.worker().pipe(
       Layer.provideMerge(Environment.everything),
-      Layer.provideMerge(settings(world))
+      Layer.provideMerge(settings(world, options.aider))
     )
     return yield* Effect.gen(function* () {
       const projects = yield* Projects
@@ -141,7 +143,7 @@ export const measure = (options: {
         const window = yield* one(`overhead-${index}`, changes)
         // What the other process says of its last answers may still be on its way.
         yield* Effect.sleep("50 millis")
-        const its = split(window, recorder.take(), served)
+        const its = split(recorder.take(), served)
         if (its === undefined)
           return yield* Effect.die(new Error(`overhead-${index}: not all steps were seen`))
         if (index >= options.warmUp) found.push({ wall: window.to - window.from, split: its })

@@ -1,5 +1,6 @@
 import { subscribe } from "node:diagnostics_channel"
 import { readFileSync } from "node:fs"
+import { ChildProcess } from "node:child_process"
 import { createServer, IncomingMessage } from "node:http"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, FileSystem, Layer, Redacted, References, Schema } from "effect"
@@ -11,7 +12,7 @@ import { Message } from "./Messages.ts"
 
 /*
  * The world outside, in a process of its own, as it is in earnest: a model's provider that takes its time, and a
- * forge. It says of each request how long it was at it.
+ * forge. It says of each request how long it was at it, and of each git process that the forge had to start.
  */
 
 const modelMs = Number(process.argv[2])
@@ -23,23 +24,33 @@ const Reply = Schema.fromJsonString(Schema.Struct({ reply: Proposal }))
 const { reply } = Schema.decodeUnknownSync(Reply)(
   readFileSync(new URL("replies/credit-notes.json", demo), "utf8")
 )
-const completion = JSON.stringify({
-  id: "c1",
-  object: "chat.completion",
-  choices: [
-    {
-      index: 0,
-      message: { role: "assistant", content: JSON.stringify(Schema.encodeSync(Proposal)(reply)) },
-      finish_reason: "stop"
-    }
-  ],
-  usage: { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 }
-})
+const completion = (content: string): string =>
+  JSON.stringify({
+    id: "c1",
+    object: "chat.completion",
+    choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
+    usage: { prompt_tokens: 1_000, completion_tokens: 500, total_tokens: 1_500 }
+  })
+const proposal = completion(JSON.stringify(Schema.encodeSync(Proposal)(reply)))
+/** The same in the form that Aider wants of its model. */
+const blocks = completion(
+  reply.edits
+    .map((edit) =>
+      edit._tag === "SearchReplace"
+        ? `${edit.path}\n\`\`\`\n<<<<<<< SEARCH\n${edit.search}=======\n${edit.replace}>>>>>>> REPLACE\n\`\`\`\n`
+        : ""
+    )
+    .join("\n")
+)
+const asksForBlocks = "SEARCH/REPLACE"
 
 let modelPort = 0
 const model = createServer((request, response) => {
-  request.resume().on("end", () => {
-    setTimeout(() => response.writeHead(200, { "content-type": "application/json" }).end(completion), modelMs)
+  let asked = ""
+  request.setEncoding("utf8").on("data", (text) => (asked += String(text)))
+  request.on("end", () => {
+    const answer = asked.includes(asksForBlocks) ? blocks : proposal
+    setTimeout(() => response.writeHead(200, { "content-type": "application/json" }).end(answer), modelMs)
   })
 })
 
@@ -62,6 +73,18 @@ subscribe("http.server.response.finish", (message) => {
   if (request === undefined || from === undefined) return
   const by = request.socket.localPort === modelPort ? "model" : "forge"
   say({ _tag: "Served", served: { by, from, to: now() } })
+})
+
+const processIn = (message: unknown): ChildProcess | undefined =>
+  typeof message === "object" &&
+  message !== null &&
+  "process" in message &&
+  message.process instanceof ChildProcess
+    ? message.process
+    : undefined
+subscribe("child_process", (message) => {
+  const from = now()
+  processIn(message)?.once("exit", () => say({ _tag: "Served", served: { by: "git", from, to: now() } }))
 })
 
 const forge = Layer.unwrap(

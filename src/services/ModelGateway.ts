@@ -38,7 +38,7 @@ export const GatewayOutcome = Schema.Union([
   }),
   /** It does not fit in the budget, or nobody can say whether it does: nothing was sent. */
   Schema.TaggedStruct("Refused", {
-    reason: Schema.Union([BudgetExceeded, ...ledgerReasons, ...storeReasons])
+    reason: Schema.Union([BudgetExceeded, ...ledgerReasons])
   }),
   /** It is none that is forwarded: another model, a field whose price has no bound, too long. Nothing was sent. */
   Schema.TaggedStruct("Rejected", { status: Schema.Int, problem: Schema.String }),

@@ -1,4 +1,4 @@
-import { Deferred, type Duration, Effect, Fiber } from "effect"
+import { Deferred, type Duration, Effect } from "effect"
 import { Limits } from "../domain/policies/Limits.ts"
 
 /**
@@ -15,5 +15,8 @@ export const bounded = <A, E, R, E2>(
     const answer = Deferred.makeUnsafe<A, E | E2>()
     const timer = yield* Effect.forkDetach(Effect.delay(Deferred.fail(answer, late(limit)), limit))
     yield* Effect.forkDetach(Deferred.into(call, answer), { startImmediately: true })
-    return yield* Effect.ensuring(Deferred.await(answer), Effect.forkDetach(Fiber.interrupt(timer)))
+    return yield* Effect.ensuring(
+      Deferred.await(answer),
+      Effect.sync(() => timer.interruptUnsafe())
+    )
   })

@@ -15,13 +15,10 @@ import { bounded } from "./Bounded.ts"
 import type { At } from "./StepContext.ts"
 
 /** One paid call before it is made. */
-export interface Estimate<Reply, Failure, R> extends Omit<Keeping<Reply, Failure, R, StoreReason>, "keep"> {
-  /** What a reply cost, from the usage in it. */
-  readonly bill: (reply: Reply) => { readonly amount: Usd; readonly usage: Usage }
-}
-
-/** One paid call whose reply is kept, with its bill, by whoever makes it. */
-export interface Keeping<Reply, Failure, R, Unkept> {
+export interface Estimate<Reply, Failure, R> extends Pick<
+  Keeping<Reply, Failure, R, StoreReason, never>,
+  "surelyUnspent" | "unclosed"
+> {
   readonly at: At
   /** Names the call within the run. */
   readonly call: string
@@ -30,6 +27,14 @@ export interface Keeping<Reply, Failure, R, Unkept> {
   readonly rule: SpendRule
   /** The most that the call can cost. */
   readonly amount: Usd
+  /** What a reply cost, from the usage in it. */
+  readonly bill: (reply: Reply) => { readonly amount: Usd; readonly usage: Usage }
+}
+
+/** One paid call whose reply is kept, with its bill, by whoever makes it. */
+export interface Keeping<Reply, Failure, R, Unkept, Refused> {
+  /** Sets aside the most that the call can cost, or says why it is not made. */
+  readonly reserve: Effect.Effect<Reservation, Refused>
   /** Commits that the reply came, and what it cost. */
   readonly keep: (reply: Reply, reservation: Reservation) => Effect.Effect<void, Unkept, R>
   /** Did a call that failed like this surely cost nothing? */
@@ -89,11 +94,11 @@ const renewing = (reservation: Reservation) =>
  * had begun, counts as spent. Fails with BudgetExceeded before anything is asked when the worst case does not fit.
  */
 export const keepingReply =
-  <Reply, Failure, R2, Unkept>(estimate: Keeping<Reply, Failure, R2, Unkept>) =>
+  <Reply, Failure, R2, Unkept, Refused>(estimate: Keeping<Reply, Failure, R2, Unkept, Refused>) =>
   <R>(call: Effect.Effect<Reply, Failure, R>) =>
     Effect.gen(function* () {
       const budget = yield* Budget
-      const { at, keep, surelyUnspent, unclosed, call: name, category, model, rule, amount } = estimate
+      const { reserve, keep, surelyUnspent, unclosed } = estimate
       let begun = false
 
       const close = (
@@ -108,7 +113,7 @@ export const keepingReply =
       }
 
       return yield* Effect.acquireUseRelease(
-        bounded(budget.reserve({ ...at, call: name, category, model, rule, amount }), silent("reserve")),
+        bounded(reserve, silent("reserve")),
         (reservation) =>
           Effect.gen(function* () {
             const lease = yield* Effect.forkChild(renewing(reservation))
@@ -124,9 +129,11 @@ export const withReservation =
   <Reply, Failure, R2>(estimate: Estimate<Reply, Failure, R2>) =>
   <R>(call: Effect.Effect<Reply, Failure, R>) =>
     Effect.gen(function* () {
+      const budget = yield* Budget
       const journal = yield* StepJournal
-      const { at, bill } = estimate
+      const { at, bill, call: name, category, model, rule, amount, surelyUnspent, unclosed } = estimate
       const keep = (reply: Reply, { id }: Reservation) =>
         journal.append({ ...at, facts: [{ _tag: "CostSettled", reservation: id, ...bill(reply) }] })
-      return yield* keepingReply({ ...estimate, keep })(call)
+      const reserve = budget.reserve({ ...at, call: name, category, model, rule, amount })
+      return yield* keepingReply({ reserve, keep, surelyUnspent, unclosed })(call)
     })

@@ -2,7 +2,13 @@ import type { LLMock } from "@copilotkit/aimock"
 
 /** What the model server answers, by a word in the order. */
 
-const usage = { prompt_tokens: 1_000, completion_tokens: 50, total_tokens: 1_050 }
+const usage = {
+  prompt_tokens: 1_000,
+  completion_tokens: 50,
+  total_tokens: 1_050,
+  input_tokens: 1_000,
+  output_tokens: 50
+}
 
 /** One edit in the form that Aider wants of its model. */
 export const block = (path: string, search: string, replace: string): string =>

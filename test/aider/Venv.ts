@@ -56,9 +56,10 @@ const make = (): string => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   run(python(), "-m", "venv", folder)
-  // Nothing is taken whose hash is not written down, and nothing is built here but what has no wheel.
+  // Nothing is taken whose hash is not written down, and nothing is built here but what has no wheel. Nothing is left
+  // in the home of whoever runs this.
   const pip = [join(folder, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check"] as const
-  run(...pip, "--require-hashes", "--requirement", requirements)
+  run(...pip, "--no-cache-dir", "--require-hashes", "--requirement", requirements)
   writeFileSync(stamp, wanted)
   return binary
 }

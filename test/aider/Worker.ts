@@ -27,6 +27,10 @@ import * as Venv from "./Venv.ts"
 /** The key of the provider, which Aider must never see. */
 export const key = "real-key-of-the-provider-0123456789"
 export const modelName = "gpt-5-mini"
+export const anthropicModel = "claude-haiku-4-5"
+
+/** Whose models there are, and in whose protocol both Moose and Aider ask. */
+type Provider = "openai" | "anthropic"
 
 /** In earnest, but for the waits. */
 const short = { delays: [Duration.millis(10)], deadline: Duration.minutes(30) }
@@ -37,7 +41,7 @@ const tables = {
 }
 
 /** `null`: no Aider at all. */
-const settings = (aider: string | null | undefined) =>
+const settings = (aider: string | null | undefined, provider: Provider) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
@@ -48,11 +52,11 @@ const settings = (aider: string | null | undefined) =>
         forge: "local",
         githubToken: undefined,
         githubApiUrl: "https://api.github.com",
-        openaiApiKey: Redacted.make(key),
+        openaiApiKey: provider === "openai" ? Redacted.make(key) : undefined,
         openaiBaseUrl: `${mock.url}/v1`,
-        anthropicApiKey: undefined,
-        anthropicBaseUrl: undefined,
-        model: modelName,
+        anthropicApiKey: provider === "anthropic" ? Redacted.make(key) : undefined,
+        anthropicBaseUrl: mock.url,
+        model: provider === "openai" ? modelName : anthropicModel,
         prices: undefined,
         managerUrl: undefined,
         clientManagerUrl: undefined,
@@ -64,13 +68,17 @@ const settings = (aider: string | null | undefined) =>
   )
 
 /** A worker as it is in earnest: PostgreSQL, git, the local forge, Aider, the gateway; only the model is a mock. */
-export const layerOn = <E, R>(database: Layer.Layer<PgClient.PgClient, E, R>, aider?: string | null) =>
+export const layerOn = <E, R>(
+  database: Layer.Layer<PgClient.PgClient, E, R>,
+  aider?: string | null,
+  provider: Provider = "openai"
+) =>
   Environment.worker().pipe(
     Layer.provideMerge(Environment.tools),
     Layer.provideMerge(Environment.localForge),
     Layer.provideMerge(Environment.store),
     Layer.provideMerge(database),
-    Layer.provideMerge(settings(aider)),
+    Layer.provideMerge(settings(aider, provider)),
     Layer.provide(Layer.succeed(Policies, tables)),
     Layer.provideMerge(AiMock.layer),
     Layer.provideMerge(NodeServices.layer)
@@ -103,7 +111,13 @@ export const proposes = (
     },
     response: {
       content: JSON.stringify(Schema.encodeSync(Proposal)(proposal)),
-      usage: { prompt_tokens: promptTokens, completion_tokens: 50, total_tokens: promptTokens + 50 }
+      usage: {
+        prompt_tokens: promptTokens,
+        completion_tokens: 50,
+        total_tokens: promptTokens + 50,
+        input_tokens: promptTokens,
+        output_tokens: 50
+      }
     }
   })
 }

@@ -18,43 +18,91 @@ const request = "a".repeat(64)
 const usage = { inputTokens: 1000, outputTokens: 100 }
 
 onEach("ModelReplies", stores, (it) => {
-  it.effect("keeps a reply with its bill, once, and answers it as it came", () =>
+  const paid = {
+    model: "m",
+    finish: "stop",
+    usage,
+    amount: Usd.make(450),
+    reply: { contentType: "application/json", body: '{"text":"done"}' }
+  } as const
+  const call = { run, category: "applying", model: "m", rule: "first", amount: Usd.make(1000) } as const
+
+  it.effect("sets money aside for a reply, keeps it with its bill, once, and answers it as it came", () =>
     Effect.gen(function* () {
       const budget = yield* Budget
       const replies = yield* ModelReplies
       const orders = yield* WorkOrders
-      const { id: workOrderId } = yield* anOrder()
+      const { id: workOrderId, project } = yield* anOrder()
+      const money = Effect.map(budget.status({ project }), ([row]) => [
+        Number(row?.reserved),
+        Number(row?.settled)
+      ])
       const key = { workOrderId, run, call: "applying/editor/1", request, ordinal: 1 }
-      assert.isNull(yield* replies.find(key))
-      const reserve = budget.reserve({
-        workOrderId,
-        run,
-        call: "applying/editor/1/1",
-        category: "applying",
-        model: "m",
-        rule: "first",
-        amount: Usd.make(1000)
-      })
-      const paid = {
-        model: "m",
-        finish: "stop",
-        usage,
-        amount: Usd.make(450),
-        reply: { contentType: "application/json", body: '{"text":"done"}' }
-      } as const
-      const { id: reservation } = yield* reserve
+      const reserve = { ...call, workOrderId, call: "applying/editor/1/1" }
+      const begin = replies.begin({ reply: key, reserve })
+      const reserved = Effect.map(begin, (begun) =>
+        begun._tag === "Reserved" ? begun.reservation : assert.fail("it was bought before")
+      )
+      const { id: reservation, ...its } = yield* reserved
+      const { rule: _, ...wanted } = reserve
+      assert.deepStrictEqual(its, wanted)
+      assert.deepStrictEqual(yield* money, [1000, 0])
+      // Two that buy the same: what the first has set aside is presumed spent, until its bill is there.
+      const second = (yield* reserved).id
+      assert.notStrictEqual(second, reservation)
+      assert.deepStrictEqual(yield* money, [1000, 0])
       yield* replies.keep({ ...key, ...paid, reservation })
       yield* replies.keep({ ...key, ...paid, reservation })
-      assert.deepStrictEqual(yield* replies.find(key), paid)
-      assert.strictEqual(Number((yield* orders.get({ id: workOrderId })).cost), 450)
-      // Two that bought the same: the first is kept, and both are billed.
+      assert.deepStrictEqual(yield* begin, { _tag: "Kept", paid })
+      assert.strictEqual(Number((yield* orders.get({ id: workOrderId })).cost), 450 + 1000)
+      // The first is kept, and both are billed.
       const other = { ...paid, reply: { contentType: "text/plain", body: "another" } }
-      yield* replies.keep({ ...key, ...other, reservation: (yield* reserve).id })
-      assert.deepStrictEqual(yield* replies.find(key), paid)
+      yield* replies.keep({ ...key, ...other, reservation: second })
+      assert.deepStrictEqual(yield* begin, { _tag: "Kept", paid })
       assert.strictEqual(Number((yield* orders.get({ id: workOrderId })).cost), 900)
+      assert.deepStrictEqual(yield* money, [0, 900])
       for (const another of [{ ordinal: 2 }, { call: "applying/editor/2" }, { request: "b".repeat(64) }]) {
-        assert.isNull(yield* replies.find({ ...key, ...another }))
+        const begun = yield* replies.begin({
+          reply: { ...key, ...another },
+          reserve: { ...reserve, amount: Usd.make(1) }
+        })
+        assert.strictEqual(begun._tag, "Reserved")
       }
+    })
+  )
+
+  it.effect("refuses what does not fit, and answers what was bought also when nothing fits", () =>
+    Effect.gen(function* () {
+      const budget = yield* Budget
+      const replies = yield* ModelReplies
+      const { id: project, limits } = yield* aProject()
+      const { id: workOrderId } = yield* anOrder({ project })
+      const key = { workOrderId, run, call: "applying/editor/1", request, ordinal: 1 }
+      const reserve = { ...call, workOrderId, call: "applying/editor/1/1" }
+      const tooMuch = { ...reserve, amount: Usd.make(limits.workOrderUsd + 1) }
+      const refused = yield* Effect.flip(replies.begin({ reply: key, reserve: tooMuch }))
+      has(refused, { _tag: "BudgetExceeded", scope: "work_order", requested: tooMuch.amount })
+      const [nothing] = yield* budget.status({ project })
+      assert.strictEqual(Number(nothing?.reserved), 0)
+      const begun = yield* replies.begin({ reply: key, reserve })
+      if (begun._tag !== "Reserved") return assert.fail("it was bought before")
+      yield* replies.keep({ ...key, ...paid, reservation: begun.reservation.id })
+      const again = yield* replies.begin({ reply: key, reserve: tooMuch })
+      assert.deepStrictEqual(again, { _tag: "Kept", paid })
+      const [after] = yield* budget.status({ project })
+      assert.strictEqual(Number(after?.reserved), 0)
+    })
+  )
+
+  it.effect("sets nothing aside for an order that is not there", () =>
+    Effect.gen(function* () {
+      const replies = yield* ModelReplies
+      const workOrderId = WorkOrderId.make("nothing")
+      const reply = { workOrderId, run, call: "applying/editor/1", request, ordinal: 1 }
+      const failure = yield* Effect.flip(
+        replies.begin({ reply, reserve: { ...call, workOrderId, call: "applying/editor/1/1" } })
+      )
+      has(failure, { _tag: "LedgerConflict", problem: "work_order" })
     })
   )
 

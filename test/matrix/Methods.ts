@@ -90,7 +90,7 @@ export const methods: Record<MethodName, Row> = {
   "ModelGateway.open": row("order, editor asks", "POST /chat/completions"),
   "ModelGateway.account": row("caller", "account"),
   "ModelGateway.close": row("order, editor asks", "close"),
-  "ModelReplies.find": store("order, editor asks", "find_model_reply"),
+  "ModelReplies.begin": store("order, editor asks", "begin_model_reply"),
   "ModelReplies.keep": store("order, editor asks", "keep_model_reply"),
   "Premises.look": row("caller", "git for-each-ref"),
   "Premises.clearWorktree": row("caller", "git worktree remove"),
@@ -157,7 +157,7 @@ export const alone: Place = { driver: "order, one model", call: 1, label: "alone
 
 /** Where later steps call what an earlier one called already: a reason can mean something else there. */
 export const furtherPlaces: Readonly<Partial<Record<MethodName, ReadonlyArray<Place>>>> = {
-  "Budget.reserve": [...calls(mended, 2), editor],
+  "Budget.reserve": calls(mended, 2),
   "Incidents.admit": calls("order", 2, 3, 4, 5),
   "Projects.get": calls("order", 2, 3, 4, 5),
   "Proposer.ask": [...calls(mended, 2), alone, editor],

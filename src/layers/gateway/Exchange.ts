@@ -5,7 +5,7 @@ import { Limits } from "../../domain/policies/Limits.ts"
 import { meaningOf } from "../../domain/policies/Meaning.ts"
 import * as Prices from "../../domain/policies/Prices.ts"
 import type { GatewayOutcome } from "../../services/ModelGateway.ts"
-import { ModelReplies } from "../../services/ModelReplies.ts"
+import { ModelReplies, type PaidReply } from "../../services/ModelReplies.ts"
 import { keepingReply, whileUnavailable } from "../../steps/WithReservation.ts"
 import * as PaidUsage from "../models/PaidUsage.ts"
 import { type Access, bug, digest } from "./Access.ts"
@@ -51,12 +51,7 @@ const refusals: Record<Of<"Refused">["reason"]["_tag"], readonly [Code, string]>
     "moose_ledger_unavailable",
     "Moose's ledger cannot be reached, so nothing may be paid for"
   ],
-  LedgerConflict: ["moose_ledger_unavailable", "Moose's ledger refuses this request"],
-  StoreUnavailable: [
-    "moose_ledger_unavailable",
-    "Moose's store cannot be reached, so nothing may be paid for"
-  ],
-  StoreConflict: ["moose_ledger_unavailable", "Moose's store refuses this request"]
+  LedgerConflict: ["moose_ledger_unavailable", "Moose's ledger refuses this request"]
 }
 
 /** How a paid call ended, and what its program is told. */
@@ -64,6 +59,9 @@ interface Ending {
   readonly outcome: GatewayOutcome
   readonly tell: Effect.Effect<unknown>
 }
+
+/** It was bought before: nothing is sent, and nothing was set aside. */
+class Bought extends Data.TaggedError("Bought")<{ readonly paid: PaidReply }> {}
 
 /** The reply could not be journaled: told apart from a call that the ledger refused before it was made. */
 class Unkept extends Data.TaggedError("Unkept")<{
@@ -127,12 +125,26 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
   const paid = (call: string, ordinal: number) =>
     forward({ protocol, target, accepted, sink, sent: Effect.sync(() => (sent = true)) }).pipe(
       keepingReply({
-        at: { workOrderId, run },
-        call,
-        category,
-        model: model.model,
-        rule,
-        amount: Prices.worstCase(model, accepted.body),
+        reserve: replies
+          .begin({
+            reply: { workOrderId, run, call: access.granted.call, request, ordinal },
+            reserve: {
+              workOrderId,
+              run,
+              call,
+              category,
+              model: model.model,
+              rule,
+              amount: Prices.worstCase(model, accepted.body)
+            }
+          })
+          .pipe(
+            Effect.flatMap((begun) =>
+              begun._tag === "Kept"
+                ? Effect.fail(new Bought({ paid: begun.paid }))
+                : Effect.succeed(begun.reservation)
+            )
+          ),
         keep: (answered: Answer, { id }) => {
           const usage = usageOf(answered)
           return replies
@@ -207,25 +219,21 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
     tell: tell(() => refuse(protocol, 400, "moose_reply_not_kept", "A bug in Moose's gateway"), "", true)
   })
 
+  const replayed = ({ paid: { finish, usage, amount, reply } }: Bought): Ending => ({
+    outcome: { _tag: "Answered", finish, usage, amount, replayed: true },
+    tell: tellWhole(respond({ status: 200, headers: { "content-type": reply.contentType } }, reply.body))
+  })
+
   const ask = (call: string) =>
-    Effect.gen(function* () {
-      const ordinal = access.answered(request) + 1
-      const its = { workOrderId, run, call: access.granted.call, request, ordinal }
-      const kept = yield* replies.find(its)
-      if (kept === null) return answered(yield* paid(call, ordinal))
-      const { finish, usage, amount, reply } = kept
-      const outcome = { _tag: "Answered", finish, usage, amount, replayed: true } as const
-      const head = { status: 200, headers: { "content-type": reply.contentType } }
-      return { outcome, tell: tellWhole(respond(head, reply.body)) }
-    }).pipe(
+    Effect.suspend(() => paid(call, access.answered(request) + 1)).pipe(
+      Effect.map(answered),
       Effect.catchTags({
+        Bought: (before) => Effect.succeed(replayed(before)),
         Failed: (failure) => Effect.succeed(failed(failure)),
         Unkept: (failure) => Effect.succeed(unkept(failure)),
         BudgetExceeded: (reason) => Effect.succeed(refused(reason)),
         LedgerUnavailable: (reason) => Effect.succeed(refused(reason)),
-        LedgerConflict: (reason) => Effect.succeed(refused(reason)),
-        StoreUnavailable: (reason) => Effect.succeed(refused(reason)),
-        StoreConflict: (reason) => Effect.succeed(refused(reason))
+        LedgerConflict: (reason) => Effect.succeed(refused(reason))
       }),
       Effect.catchDefect((defect) => Effect.succeed(dead(call, defect))),
       Effect.onInterrupt(() => Effect.sync(() => access.ended(call, { _tag: "Abandoned", sent })))

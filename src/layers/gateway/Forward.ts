@@ -5,7 +5,7 @@ import { TimedOut } from "../../domain/errors/Reasons.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import type { RawReply } from "../../services/ModelReplies.ts"
 import { type Reason, translate } from "../LanguageModelProposer.ts"
-import { boundedFetch } from "../models/BoundedFetch.ts"
+import { boundedReader } from "../models/BoundedFetch.ts"
 import type * as ModelReason from "../models/ModelReason.ts"
 import { descriptionOf, unreadable } from "../models/ProviderFailure.ts"
 import { concealing } from "../models/ProviderModel.ts"
@@ -63,6 +63,16 @@ const headOf = ({ status, headers }: Response): Head => ({
 })
 
 const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+
+const textOf = async (read: () => Promise<Uint8Array | undefined>): Promise<string> => {
+  const decoder = new TextDecoder()
+  let text = ""
+  for (let chunk = await read(); chunk !== undefined; chunk = await read()) {
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
 /** Postgres keeps neither NUL characters nor halves of surrogate pairs. */
 const storable = (text: string): string => text.replaceAll("\u0000", "").toWellFormed()
 
@@ -96,8 +106,8 @@ export const forward = (options: {
   const attempt = <A>(promise: (signal: AbortSignal) => Promise<A>) =>
     Effect.tryPromise({ try: promise, catch: (failure) => failure }).pipe(Effect.catch(thrown))
 
-  const whole = Effect.fnUntraced(function* (head: Head, response: Response) {
-    const body = conceal(yield* attempt(() => response.text()))
+  const whole = Effect.fnUntraced(function* (head: Head, response: Response, text: string) {
+    const body = conceal(text)
     const met = yield* request
     const answer = { ...head, body }
     if (!response.ok) {
@@ -117,7 +127,7 @@ export const forward = (options: {
     return { head, reply: { contentType, body: storable(body) }, read: read.success, held: "" }
   })
 
-  const stream = Effect.fnUntraced(function* (head: Head, chunks: ReadableStreamDefaultReader<Uint8Array>) {
+  const stream = Effect.fnUntraced(function* (head: Head, read: () => Promise<Uint8Array | undefined>) {
     const met = yield* request
     const reader = protocol.reading.stream(met)
     const decoder = new TextDecoder()
@@ -127,18 +137,18 @@ export const forward = (options: {
     let complaint: AiError.AiErrorReason | undefined
     yield* sink.begin(head)
     for (let ended = false; !ended;) {
-      const { done, value } = yield* attempt(() => chunks.read())
-      ended = done
-      for (const event of splitter.push(decoder.decode(value, { stream: !done })).map(conceal)) {
+      const chunk = yield* attempt(read)
+      ended = chunk === undefined
+      for (const event of splitter.push(decoder.decode(chunk, { stream: !ended })).map(conceal)) {
         body += event
         const data = Sse.dataOf(event)
         if (held !== "" || protocol.isLast(event)) held += event
         if (data !== undefined && data !== "[DONE]" && complaint === undefined) {
-          const read = Result.flatMap(
+          const understood = Result.flatMap(
             Result.mapError(parse(data), ({ message }) => unreadable(message, met)),
             reader.event
           )
-          if (Result.isFailure(read)) complaint = read.failure
+          if (Result.isFailure(understood)) complaint = understood.failure
         }
         if (held === "") yield* sink.piece(event)
       }
@@ -146,20 +156,22 @@ export const forward = (options: {
     const rest = conceal(splitter.rest())
     if (rest !== "") yield* sink.piece(rest)
     if (complaint !== undefined) return yield* failed(complaint, { cut: false })
-    const read = reader.end()
-    if (Result.isFailure(read)) return yield* failed(read.failure, { cut: true })
+    const answered = reader.end()
+    if (Result.isFailure(answered)) return yield* failed(answered.failure, { cut: true })
     const contentType = head.headers["content-type"] ?? "text/event-stream"
-    return { head, reply: { contentType, body: storable(body + rest) }, read: read.success, held }
+    return { head, reply: { contentType, body: storable(body + rest) }, read: answered.success, held }
   })
 
   return Effect.gen(function* () {
+    let ended = false
     const abort = yield* Effect.acquireRelease(
       Effect.sync(() => new AbortController()),
-      (controller) => Effect.sync(() => controller.abort())
+      // Of an answer that has been read to its end nothing is left to be aborted.
+      (controller) => Effect.sync(() => (ended ? undefined : controller.abort()))
     )
     yield* options.sent
     const response = yield* attempt(() =>
-      boundedFetch(target.url, {
+      fetch(target.url, {
         method: "POST",
         headers: { "content-type": "application/json", ...target.headers },
         body: accepted.body,
@@ -169,9 +181,14 @@ export const forward = (options: {
     )
     const head = headOf(response)
     const isStream = (head.headers["content-type"] ?? "").includes("text/event-stream")
-    return yield* response.ok && isStream && response.body !== null
-      ? stream(head, response.body.getReader())
-      : whole(head, response)
+    const next = boundedReader(response)
+    const read = async () => {
+      const chunk = await next()
+      ended = chunk === undefined
+      return chunk
+    }
+    if (response.ok && isStream && response.body !== null) return yield* stream(head, read)
+    return yield* whole(head, response, yield* attempt(() => textOf(read)))
   }).pipe(
     Effect.scoped,
     Effect.timeoutOrElse({

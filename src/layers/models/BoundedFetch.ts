@@ -10,17 +10,38 @@ export class ReplyTooLong extends Schema.TaggedError<ReplyTooLong>()("ReplyTooLo
   }
 }
 
-/** `fetch`, except that a body longer than `Limits.modelReplyBytesMax` fails instead of filling the memory. */
+/** Counts what comes of one body, and throws ReplyTooLong past `Limits.modelReplyBytesMax`. */
+const counter = () => {
+  let bytes = 0
+  return (chunk: Uint8Array): void => {
+    bytes += chunk.byteLength
+    if (bytes > Limits.modelReplyBytesMax) throw new ReplyTooLong({ bytesMax: Limits.modelReplyBytesMax })
+  }
+}
+
+/**
+ * Reads a body piece by piece, without the second stream that a client's `fetch` needs: undefined at its end, and an
+ * error where it is longer than `Limits.modelReplyBytesMax`, instead of filling the memory.
+ */
+export const boundedReader = ({ body }: Response): (() => Promise<Uint8Array | undefined>) => {
+  const count = counter()
+  const reader = body?.getReader()
+  return async () => {
+    const chunk = (await reader?.read())?.value
+    if (chunk !== undefined) count(chunk)
+    return chunk
+  }
+}
+
+/** `fetch` for those who read the body by themselves, with the same bound. */
 export const boundedFetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
   const response = await fetch(input, init)
   if (response.body === null) return response
-  let bytes = 0
+  const count = counter()
   const counted = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
-      bytes += chunk.byteLength
-      if (bytes > Limits.modelReplyBytesMax)
-        controller.error(new ReplyTooLong({ bytesMax: Limits.modelReplyBytesMax }))
-      else controller.enqueue(chunk)
+      count(chunk)
+      controller.enqueue(chunk)
     }
   })
   const { status, statusText, headers } = response

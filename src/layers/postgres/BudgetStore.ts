@@ -18,7 +18,8 @@ import * as Together from "./Together.ts"
 /** What the ledger says of a call that it did not do; nothing was changed. */
 const Problem = Schema.Struct({ problem: LedgerConflict.fields.problem, message: Schema.String })
 
-const Answer = Schema.Union([
+/** Set aside, or which limit it does not fit in. */
+export const Answer = Schema.Union([
   Schema.Struct({
     refused: Schema.NullOr(
       Schema.Struct({
@@ -41,7 +42,7 @@ const leased = { leaseMs: Schema.Int }
 /** Enough to find a reservation, and to refuse one that is another order's. */
 const its = { id: ReservationId, workOrderId: Contract.cancel.input.fields.workOrderId }
 
-const ReserveInput = Schema.Struct({
+export const ReserveInput = Schema.Struct({
   ...Contract.reserve.input.fields,
   ...leased,
   id: ReservationId,
@@ -55,7 +56,7 @@ const asLedger = (error: StoreUnavailable | StoreConflict) =>
     : new LedgerConflict({ problem: "answer", evidence: error.evidence })
 
 /** A function of the store as one of the ledger. */
-const ledgerFunction =
+export const ledgerFunction =
   <I, O, R>(call: (input: I) => Effect.Effect<O, StoreUnavailable | StoreConflict, R>) =>
   (input: I) =>
     Effect.mapError(call(input), asLedger)
@@ -93,7 +94,7 @@ const status = ledgerFunction(storeFunction("budget_status", Contract.status.inp
 const conflict = (operation: string, { problem, message }: typeof Problem.Type) =>
   new LedgerConflict({ problem, evidence: Evidence.make({ operation, excerpt: message }) })
 
-const refuse =
+export const refuse =
   (operation: string) =>
   (answer: typeof Answer.Type): Effect.Effect<void, BudgetExceeded | LedgerConflict> => {
     if ("problem" in answer) return Effect.fail(conflict(operation, answer))
@@ -104,6 +105,17 @@ const object =
   (operation: string) =>
   (answer: typeof Done.Type): Effect.Effect<void, LedgerConflict> =>
     answer === null ? Effect.void : Effect.fail(conflict(operation, answer))
+
+/** What the store has to know of a reservation beside the call it is for. It is named before it is made, so that a repeated call finds its own. */
+export const reservingFor = (leaseMs: number) => {
+  const owner = `${hostname()}/${process.pid}`
+  return (input: (typeof Contract)["reserve"]["input"]["Type"]): typeof ReserveInput.Type => ({
+    ...input,
+    id: ReservationId.make(randomUUID()),
+    owner,
+    leaseMs
+  })
+}
 
 export interface Options {
   readonly lease?: Duration.Duration
@@ -118,7 +130,7 @@ export const layerWith = (options: Options) =>
     Effect.gen(function* () {
       const provide = Effect.provide(yield* Effect.context<StoreCall>())
       const leaseMs = Duration.toMillis(options.lease ?? Limits.reservationLease)
-      const owner = `${hostname()}/${process.pid}`
+      const naming = reservingFor(leaseMs)
       const reserve = yield* Together.make({
         most: options.together?.most ?? Limits.reservationsTogether,
         callsMax: options.together?.callsMax ?? Limits.reservationCommits,
@@ -132,12 +144,11 @@ export const layerWith = (options: Options) =>
           provide
         ),
         reserve: Effect.fn("Budget.reserve")(function* (input) {
-          // Named before the call, so that a repeated call finds its own reservation.
-          const id = ReservationId.make(randomUUID())
-          const answer = yield* reserve({ ...input, id, owner, leaseMs })
+          const named = naming(input)
+          const answer = yield* reserve(named)
           yield* refuse("moose.check_and_reserve_budget")(answer)
           const { workOrderId, run, call, model, category, amount } = input
-          return { id, workOrderId, run, call, model, category, amount }
+          return { id: named.id, workOrderId, run, call, model, category, amount }
         }),
         settle: Effect.fn("Budget.settle")(
           ({ reservation: { id, workOrderId }, settlement, amount, usage }) =>

@@ -59,6 +59,9 @@ const translate = (name: string, error: SqlError): StoreFailure => {
   return storeReason(operation, found.standing, { ...evidence, ...found.evidence })
 }
 
+/** Made once: it is the same for every call. */
+const repeats = storeRetrySchedule(Limits.storeAttempts)
+
 /** Calls over PostgreSQL's wire protocol. */
 export const layerPg = Layer.effect(
   StoreCall,
@@ -82,7 +85,7 @@ export const layerPg = Layer.effect(
             )
         }),
         Effect.retry({
-          schedule: storeRetrySchedule(Limits.storeAttempts),
+          schedule: repeats,
           while: (error) => error._tag === "StoreUnavailable"
         })
       )

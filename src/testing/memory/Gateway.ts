@@ -3,19 +3,17 @@ import * as Prices from "../../domain/policies/Prices.ts"
 import { meaningOf } from "../../domain/policies/Meaning.ts"
 import { Usd } from "../../domain/Usd.ts"
 import * as Access from "../../layers/gateway/Access.ts"
-import type { Input } from "../../services/Contract.ts"
 import { type GatewayOutcome, ModelGateway } from "../../services/ModelGateway.ts"
-import { ModelReplies, type ModelRepliesContract } from "../../services/ModelReplies.ts"
+import { ModelReplies, type ReplyKey } from "../../services/ModelReplies.ts"
 import { type ModelReply, Proposer } from "../../services/Proposer.ts"
 import { keepingReply, whileUnavailable } from "../../steps/WithReservation.ts"
 import { applyFacts } from "./Facts.ts"
+import * as Ledger from "./Ledger.ts"
 import type { State } from "./State.ts"
 
-type Key = Input<typeof ModelRepliesContract, "find">
-
 const isOf =
-  (key: Key) =>
-  (it: Key): boolean =>
+  (key: ReplyKey) =>
+  (it: ReplyKey): boolean =>
     it.workOrderId === key.workOrderId &&
     it.run === key.run &&
     it.call === key.call &&
@@ -25,7 +23,11 @@ const isOf =
 /** The replies of programs: the first that is kept stays, and each is billed. */
 export const replies = (state: State) =>
   Layer.succeed(ModelReplies, {
-    find: (key) => Effect.sync(() => state.replies.find(isOf(key))?.kept ?? null),
+    begin: Effect.fnUntraced(function* ({ reply, reserve }) {
+      const found = state.replies.find(isOf(reply))
+      if (found !== undefined) return { _tag: "Kept", paid: found.kept } as const
+      return { _tag: "Reserved", reservation: yield* Ledger.make(state).reserve(reserve) } as const
+    }),
     keep: Effect.fnUntraced(function* ({ reservation, model, finish, usage, amount, reply, ...key }) {
       const now = yield* Clock.currentTimeMillis
       yield* applyFacts(state, key, [{ _tag: "CostSettled", reservation, amount, usage }], now)
@@ -73,12 +75,26 @@ const answer = Effect.fnUntraced(
     }).pipe(
       Effect.mapError((reason) => ({ _tag: "Failed" as const, reason })),
       keepingReply({
-        at: { workOrderId, run },
-        call,
-        category,
-        model: model.model,
-        rule,
-        amount: Prices.worstCase(model, prompt),
+        reserve: replies
+          .begin({
+            reply: key,
+            reserve: {
+              workOrderId,
+              run,
+              call,
+              category,
+              model: model.model,
+              rule,
+              amount: Prices.worstCase(model, prompt)
+            }
+          })
+          .pipe(
+            Effect.flatMap((begun) =>
+              begun._tag === "Kept"
+                ? Effect.fail({ _tag: "Bought" as const, paid: begun.paid })
+                : Effect.succeed(begun.reservation)
+            )
+          ),
         keep: ({ text, finish, usage }: ModelReply, { id: reservation }) =>
           replies
             .keep({
@@ -102,16 +118,13 @@ const answer = Effect.fnUntraced(
       )
     )
 
-    return yield* replies.find(key).pipe(
-      Effect.flatMap((kept) => {
-        if (kept === null) return paid
-        const { finish, usage, amount, reply } = kept
-        return Effect.sync(() =>
-          ends({ _tag: "Answered", finish, usage, amount, replayed: true }, reply.body)
-        )
-      }),
+    return yield* paid.pipe(
       Effect.catch((failure) =>
         Effect.sync(() => {
+          if (failure._tag === "Bought") {
+            const { finish, usage, amount, reply } = failure.paid
+            return ends({ _tag: "Answered", finish, usage, amount, replayed: true }, reply.body)
+          }
           if (failure._tag === "Unkept") return ends({ _tag: "Unkept", reason: failure.reason }, null)
           if (failure._tag !== "Failed") return ends({ _tag: "Refused", reason: failure }, null)
           const { reason } = failure

@@ -62,7 +62,7 @@ const refusal = (
 }
 
 /** The ledger in memory, with the limits of projects, orders and models as the store keeps them. */
-export const layer = (state: State) => {
+export const make = (state: State): Budget["Service"] => {
   const owner = (workOrderId: WorkOrderId, operation: string) =>
     Effect.suspend(() => {
       const row = state.orders.get(workOrderId)
@@ -96,7 +96,7 @@ export const layer = (state: State) => {
       row.updatedAt = yield* Clock.currentTimeMillis
     })
 
-  return Layer.succeed(Budget, {
+  return {
     check: Effect.fnUntraced(function* ({ workOrderId, amount }) {
       const { row, project } = yield* owner(workOrderId, "check_budget")
       const now = yield* Clock.currentTimeMillis
@@ -192,5 +192,7 @@ export const layer = (state: State) => {
         }
       })
     })
-  })
+  }
 }
+
+export const layer = (state: State) => Layer.succeed(Budget, make(state))

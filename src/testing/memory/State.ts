@@ -10,8 +10,7 @@ import type { Reservation, SpendRule } from "../../domain/Spending.ts"
 import type { Disposition, Status } from "../../domain/Status.ts"
 import { Usd, add, zero } from "../../domain/Usd.ts"
 import type { WorkOrder } from "../../domain/WorkOrder.ts"
-import type { Input, Output } from "../../services/Contract.ts"
-import type { ModelRepliesContract } from "../../services/ModelReplies.ts"
+import type { PaidReply, ReplyKey } from "../../services/ModelReplies.ts"
 
 /** A row of `work_orders`. Times are milliseconds since 1970, here and below. */
 export interface OrderRow {
@@ -74,8 +73,8 @@ export interface LedgerRow {
 }
 
 /** A row of `model_replies`. */
-export type ReplyRow = Input<typeof ModelRepliesContract, "find"> & {
-  readonly kept: NonNullable<Output<typeof ModelRepliesContract, "find">>
+export type ReplyRow = ReplyKey & {
+  readonly kept: PaidReply
 }
 
 /** A row of `incidents`. */

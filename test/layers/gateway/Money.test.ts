@@ -238,7 +238,7 @@ layer(Gateway.store)("the gateway's money", (it) => {
         const failing = Layer.effect(
           ModelReplies,
           Effect.map(ModelReplies, (real) =>
-            ModelReplies.of({ find: (input) => real.find(input), keep: () => Effect.fail(reason) })
+            ModelReplies.of({ begin: (input) => real.begin(input), keep: () => Effect.fail(reason) })
           )
         )
         yield* Effect.gen(function* () {
