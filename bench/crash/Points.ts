@@ -111,12 +111,13 @@ export const make = (options: {
         const did = (phase: Plan.Phase, failed: string | null = null) =>
           note({ _tag: "Did", at: Date.now(), pid, effect, phase, occurrence, step, failed })
 
+        // What it stands still before has begun: its own look at the lease is behind it.
+        did("before")
         const { disturbedAt } = run
         if (!isDisturbed && disturbedAt === effect && (effect !== "clean-up" || step === null)) {
           isDisturbed = true
           yield* askAndWait({ _tag: "Disturb" })
         }
-        did("before")
         if (isDue(effect, "before", occurrence)) die()
         const marker =
           mine !== undefined && isDue(effect, "during", occurrence)

@@ -6,6 +6,7 @@ import type { Reason } from "../domain/errors/PipelineError.ts"
 import { CircuitOpen } from "../domain/errors/Reasons.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { meaningOf } from "../domain/policies/Meaning.ts"
+import { whileHeld } from "../services/Claim.ts"
 import { GitHub } from "../services/GitHub.ts"
 import { Proposer } from "../services/Proposer.ts"
 
@@ -100,8 +101,9 @@ const makeGuard = Effect.gen(function* () {
           error instanceof CircuitBreaker.CircuitBreakerError ? refused(key, error) : error
         )
       )
-    // Outside the breaker: what has waited for its turn is not sent to a dependency that failed meanwhile.
-    return bulkheadOf(key).withPermit(broken)
+    // Outside the breaker: what has waited for its turn is not sent to a dependency that failed meanwhile, nor for a run
+    // that others have taken over.
+    return bulkheadOf(key).withPermit(whileHeld(broken))
   }
 })
 

@@ -2,15 +2,17 @@ import { Array, Effect, FileSystem, Layer, Path } from "effect"
 import { Change } from "../domain/Change.ts"
 import { BranchConflict, ChangeTooLarge, WorktreeFailed } from "../domain/errors/ApplyError.ts"
 import * as Evidence from "../domain/errors/Evidence.ts"
+import type { GitFailed } from "../domain/errors/Reasons.ts"
 import type { Project } from "../domain/Project.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import type { Input } from "../services/Contract.ts"
 import { Git } from "../services/Git.ts"
 import { Workspace, type WorkspaceContract } from "../services/Workspace.ts"
+import { conditions } from "./classifiers/git/Conditions.ts"
 import { freeBytes } from "./DiskSpace.ts"
 import { fileReason, gitFailed } from "./git/Failures.ts"
 import { chooseFiles, choosePaths } from "./git/PromptFiles.ts"
-import { keep } from "./git/Quarantine.ts"
+import { keep, kept } from "./git/Quarantine.ts"
 import * as HomeLayout from "./HomeLayout.ts"
 
 type In<M extends keyof typeof WorkspaceContract> = Input<typeof WorkspaceContract, M>
@@ -20,6 +22,12 @@ export const workOrderTrailer = "Moose-Work-Order"
 
 const worktreeFailed = (path: string, operation: string, excerpt: string): WorktreeFailed =>
   new WorktreeFailed({ path, evidence: Evidence.make({ operation, excerpt }) })
+
+/** Replaced or removed by a process that took the attempt for its own: the next try has a worktree again. */
+const vanished = (path: string, { evidence }: GitFailed): WorktreeFailed => {
+  const condition = { tag: "WorktreeHalfMade", ...conditions.WorktreeHalfMade, sideEffect: "none" } as const
+  return new WorktreeFailed({ path, evidence: { ...evidence, condition } })
+}
 
 /** `Workspace` in a folder of its own, which `HomeLayout` describes. */
 export const layer = (options: {
@@ -161,11 +169,18 @@ export const layer = (options: {
         const directory = mirrorOf(project)
         const ref = `refs/heads/${branch}`
         yield* checkOwner(input, directory, ref)
-        // An earlier try of ours, or an editor that commits by itself, may have moved it: all of it is one change.
-        if ((yield* git.readRef({ directory: worktree, ref: "HEAD" })) !== baseSha) {
-          yield* git.writeRef({ directory: worktree, ref: "HEAD", sha: baseSha })
-        }
-        const headSha = yield* git.commitAll({ worktree, paths, message, committedAt })
+        const made = Effect.gen(function* () {
+          // An earlier try of ours, or an editor that commits by itself, may have moved it: all of it is one change.
+          if ((yield* git.readRef({ directory: worktree, ref: "HEAD" })) !== baseSha) {
+            yield* git.writeRef({ directory: worktree, ref: "HEAD", sha: baseSha })
+          }
+          return yield* git.commitAll({ worktree, paths, message, committedAt })
+        })
+        const headSha = yield* Effect.catchTag(made, "GitFailed", (error) =>
+          Effect.flatMap(exists(operation, worktree), (there) =>
+            Effect.fail(there ? error : vanished(worktree, error))
+          )
+        )
         if (headSha === null) return null
         const { files, insertions, deletions, patch } = yield* git.diff({
           directory,
@@ -233,7 +248,8 @@ export const layer = (options: {
         if (!(yield* exists("git update-ref", directory))) return null
         const ref = `refs/heads/${branch}`
         const tip = yield* git.readRef({ directory, ref })
-        if (tip === null) return null
+        // Moved there already, by somebody who did not come to say so.
+        if (tip === null) return quarantine ? yield* kept(git, directory, { workOrderId, run }) : null
         if (quarantine) yield* keep(git, directory, { workOrderId, run, sha: tip })
         yield* git.writeRef({ directory, ref, sha: null })
         return tip

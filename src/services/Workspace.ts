@@ -104,7 +104,8 @@ export const WorkspaceContract = {
   },
   /**
    * Removes the order's branch from the mirror. With `quarantine` its tip is kept first, under
-   * `refs/moose/quarantine/<order>/<run>`. Answers the tip, or null when there was no branch.
+   * `refs/moose/quarantine/<order>/<run>`. Answers the tip; where the branch is gone already, what is kept there of
+   * this attempt, or null.
    */
   dropBranch: {
     input: Schema.Struct({ ...Attempt.fields, branch: Schema.NonEmptyString, quarantine: Schema.Boolean }),

@@ -3,6 +3,7 @@ import type { Reason } from "../domain/errors/PipelineError.ts"
 import { type StoreConflict, type StoreUnavailable, TimedOut } from "../domain/errors/Reasons.ts"
 import type { Fact } from "../domain/Fact.ts"
 import type { ResourceKind, ResourceName } from "../domain/Resource.ts"
+import { CurrentClaim, whileHeld } from "../services/Claim.ts"
 import { Resources } from "../services/Resources.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 import { bounded } from "./Bounded.ts"
@@ -26,7 +27,7 @@ export interface Intended<K extends ResourceKind = ResourceKind> {
 export const intend = Effect.fnUntraced(function* <const K extends ResourceKind>(kind: K, name: string) {
   const { at } = yield* StepContext
   const resources = yield* Resources
-  yield* resources.intend({ ...at, resources: [{ kind, name }] })
+  yield* whileHeld(resources.intend({ ...at, resources: [{ kind, name }] }))
   const intended: Intended<K> = { [IntendedTypeId]: true, kind, name }
   return intended
 })
@@ -40,12 +41,13 @@ export const kept = <A, E, R>(
   acquire: Effect.Effect<A, E, R>,
   evidence: (value: A) => Schema.Json
 ): Effect.Effect<A, E | StoreUnavailable | StoreConflict, R | StepContext | StepJournal> =>
-  Effect.tap(acquire, (value) => held(resource, evidence(value)))
+  Effect.tap(whileHeld(acquire), (value) => held(resource, evidence(value)))
 
 /**
  * Makes a thing that lives as long as the surrounding scope. `release` is registered first, because a failed
  * or interrupted `acquire` may have left half of it; it must not mind finding nothing, and answers true once
- * the thing is really gone. A thing that could not be removed keeps its row, for the reconciler.
+ * the thing is really gone. A thing that could not be removed keeps its row, for the reconciler. A process that has
+ * lost its claim removes nothing: what has that name now may be another's.
  */
 export const scoped = <A, E, R, E2 extends Reason, R2>(
   resource: Intended,
@@ -61,7 +63,8 @@ export const scoped = <A, E, R, E2 extends Reason, R2>(
     const released: Fact = { _tag: "ResourceReleased", kind, name, evidence: { gone: true } }
     const late = (limit: Duration.Duration) =>
       new TimedOut({ operation: `remove ${kind}`, limitMs: Duration.toMillis(limit) })
-    yield* Effect.addFinalizer((exit) =>
+    const { isLost } = yield* CurrentClaim
+    const release = (exit: Exit.Exit<unknown, unknown>) =>
       bounded(options.release, late).pipe(
         Effect.flatMap((gone) => {
           if (!gone) return Effect.logError(`${kind} ${name} is still there after its removal`)
@@ -73,6 +76,8 @@ export const scoped = <A, E, R, E2 extends Reason, R2>(
         // What is left is the order's until somebody looks; the step itself goes on.
         Effect.catch((error) => Effect.ignore(goesOn(error, `${kind} ${name} is left to the reconciler`)))
       )
+    yield* Effect.addFinalizer((exit) =>
+      Effect.flatMap(isLost, (lost) => (lost ? Effect.void : release(exit)))
     )
-    return yield* options.acquire
+    return yield* whileHeld(options.acquire)
   })

@@ -9,6 +9,7 @@ import { branchName } from "../domain/Ids.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { Proposal } from "../domain/Proposal.ts"
 import { Checks } from "../services/Checks.ts"
+import { whileHeld } from "../services/Claim.ts"
 import { CodeEditor } from "../services/CodeEditor.ts"
 import { Incidents } from "../services/Incidents.ts"
 import { Workspace } from "../services/Workspace.ts"
@@ -56,7 +57,7 @@ const tryProposal = Effect.fnUntraced(function* (
     release: workspace.removeInstructions(attempt)
   })
 
-  const paths = yield* editor.apply({
+  const edit = editor.apply({
     ...at,
     // The same after a wait: what was bought before it is not bought again.
     call: `applying/editor/${number}/${category}`,
@@ -69,9 +70,12 @@ const tryProposal = Effect.fnUntraced(function* (
     proposal,
     filesInScope: order.filesInScope
   })
-  yield* Effect.forEach(project.checks, (check) => checks.run({ directory: where.worktree, check }), {
-    discard: true
-  })
+  const paths = yield* whileHeld(edit)
+  yield* Effect.forEach(
+    project.checks,
+    (check) => whileHeld(checks.run({ directory: where.worktree, check })),
+    { discard: true }
+  )
 
   const branch = yield* Acquire.intend("branch", branchName(at.workOrderId))
   const commit = workspace.commit({

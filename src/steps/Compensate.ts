@@ -11,6 +11,7 @@ import type { PullRequest } from "../domain/PullRequest.ts"
 import type { Resource } from "../domain/Resource.ts"
 import { StepName, type Status, afterStep, isSettled } from "../domain/Status.ts"
 import type { WorkOrderView } from "../domain/WorkOrder.ts"
+import { whileHeld } from "../services/Claim.ts"
 import { GitHub } from "../services/GitHub.ts"
 import { Projects } from "../services/Projects.ts"
 import { Resources } from "../services/Resources.ts"
@@ -175,7 +176,7 @@ export const compensate = Effect.fn("compensate")(function* (at: At, cause: Caus
   const rows = yield* inTime("read what is held")(resources.list({ workOrderId: at.workOrderId }))
   const open = rows.filter(({ run, state }) => run === at.run && (state === "intended" || state === "held"))
   const settled = yield* Effect.forEach(open, (resource) =>
-    settle(resource, project, rollback, view).pipe(
+    whileHeld(settle(resource, project, rollback, view)).pipe(
       inTime(`settle ${resource.kind}`),
       Effect.catchDefect((defect) => Effect.fail(Failures.fromDefect(`release ${resource.kind}`, defect))),
       Effect.result,

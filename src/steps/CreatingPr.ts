@@ -11,6 +11,7 @@ import { Sha } from "../domain/Ids.ts"
 import type { Proposal } from "../domain/Proposal.ts"
 import { PullRequest } from "../domain/PullRequest.ts"
 import type { Resource } from "../domain/Resource.ts"
+import { whileHeld } from "../services/Claim.ts"
 import { GitHub } from "../services/GitHub.ts"
 import { Resources } from "../services/Resources.ts"
 import { Workspace } from "../services/Workspace.ts"
@@ -63,7 +64,7 @@ const publish = Effect.fnUntraced(function* (change: Change, rows: ReadonlyArray
     if (found !== null && !ours.includes(found)) {
       return yield* new HeadMoved({ branch, expected: ours.at(-1) ?? null, found })
     }
-    yield* workspace.push({ project, baseBranch, change, expected: found }).pipe(
+    yield* whileHeld(workspace.push({ project, baseBranch, change, expected: found })).pipe(
       // A push whose reply was lost looks like any other failure. What the branch holds tells them apart; as long
       // as nobody can look, it is not known how the push ended, and the next attempt looks first.
       Effect.catch((reason) =>
@@ -104,7 +105,7 @@ const open = Effect.fnUntraced(function* ({ proposal, change }: Publication) {
   })
   const { number } = yield* Effect.flatMap(
     existing,
-    Option.match({ onSome: Effect.succeed, onNone: () => create })
+    Option.match({ onSome: Effect.succeed, onNone: () => whileHeld(create) })
   ).pipe(
     // Ours, from a reply that was lost: the listing shows it now.
     Effect.catchTag("PullRequestExists", (error) =>

@@ -10,6 +10,7 @@ import { Limits } from "../domain/policies/Limits.ts"
 import type { Reservation, SpendCategory, SpendRule, Usage } from "../domain/Spending.ts"
 import type { Usd } from "../domain/Usd.ts"
 import { Budget } from "../services/Budget.ts"
+import { whileHeld } from "../services/Claim.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 import { bounded } from "./Bounded.ts"
 import type { At } from "./StepContext.ts"
@@ -113,13 +114,15 @@ export const keepingReply =
       }
 
       return yield* Effect.acquireUseRelease(
-        bounded(reserve, silent("reserve")),
+        whileHeld(bounded(reserve, silent("reserve"))),
         (reservation) =>
-          Effect.gen(function* () {
-            const lease = yield* Effect.forkChild(renewing(reservation))
-            begun = true
-            return yield* Effect.ensuring(call, Fiber.interrupt(lease))
-          }),
+          whileHeld(
+            Effect.gen(function* () {
+              const lease = yield* Effect.forkChild(renewing(reservation))
+              begun = true
+              return yield* Effect.ensuring(call, Fiber.interrupt(lease))
+            })
+          ),
         close
       )
     })

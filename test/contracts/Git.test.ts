@@ -242,7 +242,10 @@ onEach("Workspace", layers, (it) => {
       assert.isTrue(yield* workspace.closeWorktree(attempt))
       const drop = workspace.dropBranch({ ...attempt, branch, quarantine: true })
       assert.strictEqual(yield* drop, change.headSha)
-      assert.isNull(yield* drop)
+      // By somebody who comes after one that did not come to say where it is.
+      assert.strictEqual(yield* drop, change.headSha)
+      assert.isNull(yield* workspace.dropBranch({ ...attempt, branch, quarantine: false }))
+      assert.isNull(yield* workspace.dropBranch({ ...attempt, run: Run.make(2), branch, quarantine: true }))
     })
   )
 })

@@ -5,6 +5,7 @@ import { quarantineRef, Run, WorkOrderId } from "../../src/domain/Ids.ts"
 import { Limits } from "../../src/domain/policies/Limits.ts"
 import { Project } from "../../src/domain/Project.ts"
 import * as GitCli from "../../src/layers/GitCli.ts"
+import { meaningOf } from "../../src/domain/policies/Meaning.ts"
 import * as WorktreeWorkspace from "../../src/layers/WorktreeWorkspace.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
 import * as GitSandbox from "../support/GitSandbox.ts"
@@ -183,7 +184,9 @@ describe("WorktreeWorkspace", () => {
 
         const drop = (quarantine: boolean) => workspace.dropBranch({ ...attempt, branch, quarantine })
         assert.strictEqual(yield* drop(true), change.headSha)
-        assert.isNull(yield* drop(true))
+        // Again, by somebody who does not know: it is told where it is.
+        assert.strictEqual(yield* drop(true), change.headSha)
+        assert.isNull(yield* drop(false))
         assert.strictEqual(
           byHand(mirror, "for-each-ref", "--format=%(refname)", "refs/heads", "refs/moose"),
           quarantineRef(attempt.workOrderId, attempt.run)
@@ -299,6 +302,17 @@ describe("WorktreeWorkspace", () => {
           })
           assert.deepStrictEqual(change?.files, [".gitignore", "[wanted].log"])
         })
+    )
+
+    it.effect("has a commit tried again whose worktree somebody else removed", () =>
+      Effect.gen(function* () {
+        const { commit, worktree } = yield* opened
+        const fs = yield* FileSystem.FileSystem
+        yield* fs.remove(worktree, { recursive: true })
+        const error = yield* Effect.flip(commit)
+        if (error._tag !== "WorktreeFailed") return assert.fail(error.message)
+        assert.deepInclude(meaningOf(error), { retryable: true, sideEffect: "none" })
+      })
     )
 
     it.effect("serves several orders of one project at once", () =>

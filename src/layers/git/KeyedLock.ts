@@ -1,6 +1,10 @@
 import { Effect, RcMap, Scope, Semaphore } from "effect"
+import { whileHeld } from "../../services/Claim.ts"
 
-/** Runs an effect while nobody else in this process runs one under the same key. */
+/**
+ * Runs an effect while nobody else in this process runs one under the same key; not at all where the run that asks
+ * was lost while it waited for its turn.
+ */
 export type KeyedLock = <A, E, R>(key: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /** A lock per key that exists only while somebody uses it. */
@@ -10,7 +14,7 @@ export const make = Effect.gen(function* () {
     Effect.scopedWith((scope) =>
       RcMap.get(locks, key).pipe(
         Effect.provideService(Scope.Scope, scope),
-        Effect.flatMap((lock) => lock.withPermit(effect))
+        Effect.flatMap((lock) => lock.withPermit(whileHeld(effect)))
       )
     )
   return alone

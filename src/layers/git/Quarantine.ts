@@ -35,3 +35,10 @@ export const keep = Effect.fnUntraced(function* (
   if (found === sha) return
   yield* git.writeRef({ directory, ref: found === null ? ref : `${ref}-${sha.slice(0, shortSha)}`, sha })
 })
+
+/** The commit of an attempt that is kept under its first ref. */
+export const kept = (
+  git: Git["Service"],
+  directory: string,
+  { workOrderId, run }: { readonly workOrderId: WorkOrderId; readonly run: Run }
+) => git.readRef({ directory, ref: quarantineRef(workOrderId, run) })

@@ -16,7 +16,7 @@ import * as Waiting from "./engine/Waiting.ts"
 import type { StoreCall } from "./StoreCall.ts"
 import * as Together from "./Together.ts"
 
-const { abandon } = Activities
+const { abandon } = Run
 const { patiently } = Executions
 
 /**
@@ -63,6 +63,7 @@ export const layer = (options: Options) =>
       const runnerId = randomUUID()
       let wake: Effect.Effect<void> = Effect.void
       let freed: Effect.Effect<void> = Effect.void
+      let isHeld: Effect.Effect<boolean> = Effect.succeed(true)
 
       let draining = false
       const commit = yield* Commits.make
@@ -71,6 +72,7 @@ export const layer = (options: Options) =>
         runnerId,
         engine: () => engine,
         commit,
+        isHeld: Effect.suspend(() => isHeld),
         ended: (execution, done) => (done ? Effect.andThen(waiting.done(execution), freed) : wake)
       })
       const { registrations, runs } = executions
@@ -90,6 +92,7 @@ export const layer = (options: Options) =>
       })
       wake = runner.wake
       freed = runner.freed
+      isHeld = runner.isHeld
       const activities = Activities.make(commit)
       const clock = yield* DatabaseClock.make
 

@@ -139,8 +139,9 @@ const workspace = (outside: Outside) =>
     diff: () => Effect.succeed(patch),
     dropBranch: ({ branch, quarantine, ...attempt }) =>
       Effect.sync(() => {
-        const tip = outside.branches.get(branch) ?? null
-        if (quarantine && tip !== null) outside.quarantine.set(keyOf(attempt), tip)
+        const tip = outside.branches.get(branch)
+        if (tip === undefined) return quarantine ? (outside.quarantine.get(keyOf(attempt)) ?? null) : null
+        if (quarantine) outside.quarantine.set(keyOf(attempt), tip)
         outside.branches.delete(branch)
         return tip
       })

@@ -3,8 +3,10 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Redacted } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Redacted, Schedule } from "effect"
 import { Activity } from "effect/workflow"
+import { Limits } from "../../../src/domain/policies/Limits.ts"
+import { CurrentClaim, whileHeld } from "../../../src/services/Claim.ts"
 import { TestDatabase } from "../../support/TestDatabase.ts"
 import * as Harness from "./engine/Harness.ts"
 
@@ -109,6 +111,44 @@ describe("PostgresEngine takes over", () => {
         assert.deepInclude(yield* row("1"), { state: "ready", owner: null, pause: 0 })
       })
     )
+  )
+
+  it.live(
+    "what a process had begun that then stood still: it begins nothing more, and removes nothing",
+    () => {
+      const ahead = { ms: 0 }
+      return inDatabase(
+        Effect.gen(function* () {
+          const log = journal()
+          const b = Activity.make({
+            name: "b",
+            interruptRetryPolicy: Schedule.recurs(0),
+            execute: Effect.gen(function* () {
+              const { isLost } = yield* CurrentClaim
+              yield* Effect.addFinalizer(() =>
+                Effect.flatMap(isLost, (lost) => log.note(lost ? "leaves it alone" : "removes it"))
+              )
+              yield* whileHeld(log.note("makes it"))
+              // It wakes up in the middle of its step, before anything has told it.
+              if (ahead.ms === 0) ahead.ms = 2 * Duration.toMillis(Limits.runnerLease)
+              yield* whileHeld(log.note("goes on"))
+            }).pipe(Effect.scoped)
+          })
+          const a = yield* open()
+          yield* a.register(W, () => Effect.andThen(b, log.step("c")))
+          assert.deepStrictEqual(yield* Harness.finish(a, W, "1"), Exit.void)
+          assert.deepStrictEqual(log.lines, [
+            "makes it",
+            "leaves it alone",
+            "makes it",
+            "goes on",
+            "removes it",
+            "c"
+          ])
+        }),
+        ahead
+      )
+    }
   )
 
   it.live("what belongs to a runner whose lease has run out, which can then do no more harm", () =>

@@ -6,18 +6,6 @@ import type * as Commits from "./Commits.ts"
 import { patiently, unstorable } from "./Executions.ts"
 import * as Run from "./Run.ts"
 
-type Instance = WorkflowEngine.WorkflowInstance["Service"]
-
-/** Ends workflow code whose run is lost. What it was in the middle of has no result. */
-export const abandon = (run: Run.Run, instance: Instance, why: Run.Lost) =>
-  Effect.suspend(() => {
-    Run.lose(run, why)
-    instance.abandoned = true
-    // Tells an enclosing activity that this interrupt is on purpose, and not to be tried again.
-    instance.suspended = true
-    return Effect.interrupt
-  })
-
 /** Runs activities whose results are not journaled yet. */
 export const make = (store: Commits.Commits) => {
   /** The body, then its commit. A body may be interrupted, a commit may not: it decides what is true. */
@@ -35,7 +23,7 @@ export const make = (store: Commits.Commits) => {
           Effect.provideService(CurrentPendingFacts, { add: (more) => facts.push(...more) }),
           restore
         )
-        if (run.lost !== undefined) return yield* abandon(run, outer, run.lost)
+        if (run.lost !== undefined) return yield* Run.abandon(run, outer, run.lost)
         if (result._tag === "Suspended") return result
         const entry = { _tag: "StepEnded", ...run.claim, name: activity.name, attempt } as const
         const commit = (it: Workflow.Result<unknown, unknown>, its: ReadonlyArray<Fact>) =>
@@ -49,9 +37,9 @@ export const make = (store: Commits.Commits) => {
             return Effect.map(commit(instead, []), (ok) => [instead, ok] as const)
           }),
           Effect.tapError((error) => Effect.logWarning("A result could not be stored", error)),
-          Effect.catch(() => abandon(run, outer, "unavailable"))
+          Effect.catch(() => Run.abandon(run, outer, "unavailable"))
         )
-        if (!committed) return yield* abandon(run, outer, "fenced")
+        if (!committed) return yield* Run.abandon(run, outer, "fenced")
         run.activities.set(Run.activityKey(activity.name, attempt), stored)
         return stored
       })

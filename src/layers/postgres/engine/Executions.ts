@@ -3,6 +3,7 @@ import { Workflow, WorkflowEngine } from "effect/workflow"
 import * as Evidence from "../../../domain/errors/Evidence.ts"
 import { ResultRefused } from "../../../domain/errors/Reasons.ts"
 import { Limits } from "../../../domain/policies/Limits.ts"
+import { type Claim, CurrentClaim } from "../../../services/Claim.ts"
 import { StoreCall, storeRetrySchedule } from "../StoreCall.ts"
 import type * as Commits from "./Commits.ts"
 import * as EngineStore from "./EngineStore.ts"
@@ -31,6 +32,8 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly runnerId: string
   readonly engine: () => WorkflowEngine.WorkflowEngine["Service"]
   readonly commit: Commits.Commits
+  /** Nobody else can have taken over what runs here. */
+  readonly isHeld: Effect.Effect<boolean>
   /** Called when a run has ended here: `done` when that is how its execution ended. */
   readonly ended: (execution: string, done: boolean) => Effect.Effect<void>
 }) {
@@ -51,6 +54,14 @@ export const make = Effect.fnUntraced(function* (options: {
     registration
       .encodeResult(new Workflow.Complete({ exit }))
       .pipe(Effect.matchEffect({ onFailure: (error) => unstorable(error).exit, onSuccess: () => exit }))
+
+  const claimOf = (run: Run.Run): Claim => {
+    const isLost = Effect.map(options.isHeld, (held) => run.lost === "fenced" || !held)
+    return {
+      isLost,
+      held: Effect.flatMap(isLost, (lost) => (lost ? Run.abandon(run, run.instance, "fenced") : Effect.void))
+    }
+  }
 
   /** Runs the workflow's code once, replaying what is journaled. */
   const replay = (run: Run.Run) =>
@@ -76,6 +87,7 @@ export const make = Effect.fnUntraced(function* (options: {
         Effect.provideService(WorkflowEngine.WorkflowEngine, options.engine()),
         Effect.provideService(WorkflowEngine.WorkflowInstance, instance),
         Effect.provideService(Run.CurrentRun, run),
+        Effect.provideService(CurrentClaim, claimOf(run)),
         (effect) =>
           Effect.withFiber((self) => {
             run.fiber = self

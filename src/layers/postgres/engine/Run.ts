@@ -1,4 +1,4 @@
-import { Context, Deferred, type Exit, type Fiber } from "effect"
+import { Context, Deferred, Effect, type Exit, type Fiber } from "effect"
 import { type Workflow, WorkflowEngine } from "effect/workflow"
 import type { Claim, Claimed } from "./EngineStore.ts"
 import type { Registration } from "./Registration.ts"
@@ -68,3 +68,13 @@ export const lose = (run: Run, why: Lost) => {
   run.lost ??= why
   run.instance.abandoned = true
 }
+
+/** Ends workflow code whose run is lost. What it was in the middle of has no result. */
+export const abandon = (run: Run, instance: WorkflowEngine.WorkflowInstance["Service"], why: Lost) =>
+  Effect.suspend(() => {
+    lose(run, why)
+    instance.abandoned = true
+    // Tells an enclosing activity that this interrupt is on purpose, and not to be tried again.
+    instance.suspended = true
+    return Effect.interrupt
+  })

@@ -35,6 +35,8 @@ export interface Runner {
   readonly wake: Effect.Effect<void>
   /** A run has ended here: looks for work now, if any was left for want of room or of a place in its project. */
   readonly freed: Effect.Effect<void>
+  /** Nobody else can have taken over what runs here: the lease has not ended. */
+  readonly isHeld: Effect.Effect<boolean>
   /** Waits for the call that may be claiming just now. */
   readonly settled: Effect.Effect<void>
   /**
@@ -169,6 +171,7 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const runner: Runner = {
     wake,
     freed: Effect.suspend(() => (someLeft ? wake : Effect.void)),
+    isHeld: Effect.map(Clock.currentTimeMillis, (now) => now < leaseEndsAt),
     settled: turn.withPermit(Effect.void),
     claiming,
     drain: Effect.sync(() => {

@@ -1,0 +1,24 @@
+import { Context, Effect } from "effect"
+
+/** What the engine says of the run that a step belongs to: is it still this process's? */
+export interface Claim {
+  /** Others may have taken the run over: this process stood still for longer than its lease. */
+  readonly isLost: Effect.Effect<boolean>
+  /** Ends what runs here, without a result and without compensating, where the claim is lost. */
+  readonly held: Effect.Effect<void>
+}
+
+/** Set by an engine whose runs can be taken over. */
+export const CurrentClaim = Context.Reference<Claim>("moose/services/Claim/CurrentClaim", {
+  defaultValue: () => ({ isLost: Effect.succeed(false), held: Effect.void })
+})
+
+/**
+ * Before anything that others can see: the database refuses what a lost claim writes, but nobody else can. A process
+ * that stood still goes on in the middle of a step, and must not begin anything more for it.
+ */
+export const whileHeld = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.andThen(
+    Effect.flatMap(CurrentClaim, ({ held }) => held),
+    effect
+  )
