@@ -65,6 +65,8 @@ export { Applied, applying } from "./steps/Applying.ts"
 export { creatingPr } from "./steps/CreatingPr.ts"
 export { Generated, generating } from "./steps/Generating.ts"
 export { routing } from "./steps/Routing.ts"
+/** Around anything of your own step that others can see: not begun where another worker has taken the run over. */
+export { whileHeld } from "./services/Claim.ts"
 export { At, StepContext, record } from "./steps/StepContext.ts"
 export { tracking } from "./steps/Tracking.ts"
 export * as Step from "./steps/Step.ts"
