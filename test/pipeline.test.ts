@@ -38,6 +38,7 @@ import { WorkOrder } from "../src/domain/WorkOrder.ts"
 import { Pipeline, run } from "../src/pipeline.ts"
 import { Budget } from "../src/services/Budget.ts"
 import { Checks } from "../src/services/Checks.ts"
+import { CurrentClaim } from "../src/services/Claim.ts"
 import { CodeEditor } from "../src/services/CodeEditor.ts"
 import { GitHub } from "../src/services/GitHub.ts"
 import { Manager } from "../src/services/Manager.ts"
@@ -314,6 +315,26 @@ describe("a step that fails", () => {
         assert.strictEqual(ended._tag, "Completed")
         assert.strictEqual(world.resources.get("worktree /w/order-1-1")?.state, "intended")
         assert.strictEqual(world.resources.get("instruction_file /i/order-1-1.md")?.state, "released")
+      }
+    })
+  )
+
+  it.effect("a process that stood still begins nothing more, and removes nothing", () =>
+    Effect.gen(function* () {
+      const whole = new World()
+      yield* runIn(whole)
+      for (const place of new Set(whole.calls)) {
+        const world = new World()
+        // It goes on after this call, and others have the run by now.
+        const isLost = Effect.sync(() => world.calls.includes(place))
+        const held = Effect.flatMap(isLost, (lost) => (lost ? Effect.interrupt : Effect.void))
+        yield* Effect.exit(runIn(world)).pipe(Effect.provideService(CurrentClaim, { isLost, held }))
+        const after = world.calls.slice(world.calls.indexOf(place) + 1)
+        // It may look, and keep the books of what it has paid for.
+        const begun = after.filter(
+          (call) => !/^(?:Budget|GitHub\.find|Workspace\.snapshot|Manager)/.test(call)
+        )
+        assert.deepStrictEqual(begun, [], place)
       }
     })
   )

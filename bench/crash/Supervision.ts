@@ -98,10 +98,16 @@ export const make = Effect.fnUntraced(function* (lane: Lane, plan: Plan.Plan, sc
       }
       worker.kill("SIGCONT")
       worker.send({ _tag: "Stop" })
-      const ended = Effect.raceFirst(Deferred.await(stopped), worker.died)
+      const ended = Effect.raceFirst(
+        Effect.as(Deferred.await(stopped), "stopped" as const),
+        Effect.as(worker.died, "died" as const)
+      )
       const inTime = yield* Effect.timeoutOption(ended, "15 seconds")
       alive.delete(worker)
-      if (inTime._tag === "Some") return yield* lane.pool.giveBack(worker)
+      if (inTime._tag === "Some") {
+        // One that came to its place only now is no schedule's any more.
+        return inTime.value === "stopped" ? yield* lane.pool.giveBack(worker) : undefined
+      }
       odd.push("a worker did not stop in time")
       worker.kill("SIGKILL")
       return

@@ -3,6 +3,7 @@ import { OutcomeUnknown, TrackingError } from "../domain/errors/TrackingError.ts
 import type { Change } from "../domain/Change.ts"
 import { Outcome } from "../domain/Outcome.ts"
 import type { PullRequest } from "../domain/PullRequest.ts"
+import { whileHeld } from "../services/Claim.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
 import { Workspace } from "../services/Workspace.ts"
 import * as Step from "./Step.ts"
@@ -23,7 +24,7 @@ const settleResources = Effect.fnUntraced(function* ({ change, pullRequest }: Re
     return yield* record({ _tag: "ResourcePreserved", kind: "branch", name: branch, reason })
   }
   const workspace = yield* Workspace
-  yield* workspace.dropBranch({ project, ...at, branch, quarantine: false })
+  yield* whileHeld(workspace.dropBranch({ project, ...at, branch, quarantine: false }))
   const reason = `under review as pull request #${pullRequest.number}`
   yield* record(
     { _tag: "ResourceReleased", kind: "branch", name: branch, evidence: { sha: change.headSha } },
