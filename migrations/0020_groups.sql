@@ -617,8 +617,11 @@ begin
         'Run a worker of the version that began it, or let this one go on with it if nothing in its steps has changed.');
       -- Whoever lets it go on has decided that this code can.
       update moose.executions x set version = code where x.id = e.id;
-    -- Three runners are gone or have given up in the same step: a fourth would be no better.
-    elsif e.stalls + (e.state = 'running' and e.owner is distinct from me)::integer >= (p->>'stallsMax')::integer and not e.cancel_requested then
+    -- Three runners are gone or have given up in the same step: a fourth would be no better. Of an order that is over
+    -- no step is left: whoever comes only has to say so.
+    elsif e.stalls + (e.state = 'running' and e.owner is distinct from me)::integer >= (p->>'stallsMax')::integer
+        and not e.cancel_requested
+        and coalesce((select w.unfinished from public.work_orders w where w.id = e.work_order), true) then
       perform moose.set_aside(e, 'stalled', format('%s runners in a row could not bring this step to an end', (p->>'stallsMax')::integer),
         'See the workers'' logs for what ends them (memory, a crash) or what their journal refuses, and mend it first.');
     elsif e.stalled_in is not null then

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema, Schedule } from "effect"
 import { isSettled } from "../../../src/domain/Status.ts"
 import { git } from "../Lane.ts"
 import * as Rows from "./Rows.ts"
@@ -89,7 +89,12 @@ export const explained = Effect.fnUntraced(function* (scene: Rows.Scene, order: 
   }
   // What git remembers of worktrees, besides the bare repository itself.
   if (existsSync(mirror) && worktrees.length === 0) {
-    const known = (yield* git(mirror, "worktree", "list", "--porcelain")).split("\n\n").length
+    // A git that outlived its worker may just be removing one.
+    const listed = Effect.retry(git(mirror, "worktree", "list", "--porcelain"), {
+      schedule: Schedule.spaced("200 millis"),
+      times: 20
+    })
+    const known = (yield* listed).split("\n\n").length
     if (known > 1) found.push(`git remembers ${known - 1} worktrees that are gone`)
   }
   if (over) for (const lock of locksIn(mirror)) found.push(`the mirror is locked by ${lock}`)

@@ -1,3 +1,4 @@
+import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Escalations } from "../../../src/services/Escalations.ts"
@@ -49,6 +50,21 @@ describe("an execution that its runners do not survive", () => {
         yield* escalations.resolve({ id, option: "retry", by: "ada" })
         assert.strictEqual((yield* tickAs("f", pipeline)).claims.length, 1)
         assert.strictEqual((yield* orders.get({ id: order.id })).status, "routing")
+      })
+    )
+  )
+
+  it.live("is brought to its end by a fourth where its order is over and only that has to be said", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const sql = yield* PgClient.PgClient
+        const { order, execution } = yield* anOrder(yield* aProject())
+        yield* passOn("a", "b")
+        yield* sql`update work_orders set status = 'routing_failed', disposition = 'rolled_back' where id = ${order.id}`
+        yield* passOn("c")
+        assert.strictEqual((yield* tickAs("d", pipeline)).claims.length, 1)
+        assert.deepInclude(yield* row(execution), { state: "running", owner: "d" })
+        assert.deepStrictEqual(yield* sql`select id from escalations`, [])
       })
     )
   )
