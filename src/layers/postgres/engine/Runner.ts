@@ -61,6 +61,7 @@ const within = (lease: Duration.Duration, usual: Duration.Duration) =>
 export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const provideStore = Effect.provide(yield* Effect.context<StoreCall>())
   const sql = yield* Effect.serviceOption(PgClient.PgClient)
+  const clock = yield* Clock.Clock
   const wakeUps = yield* Queue.sliding<void>(1)
   const wake = Effect.asVoid(Queue.offer(wakeUps, undefined))
   const leaseMs = Duration.toMillis(options.lease)
@@ -171,7 +172,8 @@ export const make = Effect.fnUntraced(function* (options: RunnerOptions) {
   const runner: Runner = {
     wake,
     freed: Effect.suspend(() => (someLeft ? wake : Effect.void)),
-    isHeld: Effect.map(Clock.currentTimeMillis, (now) => now < leaseEndsAt),
+    // By this clock: workflows have one that goes as the database's does.
+    isHeld: Effect.sync(() => clock.currentTimeMillisUnsafe() < leaseEndsAt),
     settled: turn.withPermit(Effect.void),
     claiming,
     drain: Effect.sync(() => {
