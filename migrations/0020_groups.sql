@@ -714,3 +714,23 @@ language sql stable as $$
   from due d
 $$;
 
+
+-- Whoever is at work looks rows up by their keys. While tables are young PostgreSQL does not know yet how they grow, and
+-- would read all of one for a single row of it; a connection keeps such a plan until the table is next analysed.
+do $$
+declare
+  f regprocedure;
+begin
+  foreach f in array array[
+    'moose.submit_work_orders(jsonb)', 'moose.start_executions(jsonb)', 'moose.runner_tick(jsonb)',
+    'moose.check_and_reserve_budget(jsonb)', 'moose.check_and_reserve_budgets(jsonb)',
+    'moose.intend_resources(jsonb)', 'moose.intend_resources_together(jsonb)',
+    'moose.commit_activity(jsonb)', 'moose.commit_together(jsonb)', 'moose.finish_execution(jsonb)'
+  ]::regprocedure[] loop
+    execute format('alter function %s set enable_seqscan = off', f);
+    execute format('alter function %s set enable_hashjoin = off', f);
+    execute format('alter function %s set enable_mergejoin = off', f);
+    execute format('alter function %s set enable_bitmapscan = off', f);
+  end loop;
+end
+$$;
