@@ -10,8 +10,8 @@ export interface Allowance {
   readonly begin: (attempt: number) => void
   /** May something be tried at `beginsAt` (milliseconds since 1970) after such a failure? Remembers why not. */
   readonly allows: (meaning: Pick<Meaning, "blame">, beginsAt: number) => boolean
-  /** Is `at` (milliseconds since 1970) no later than the order's deadline? Remembers why not. */
-  readonly inTime: (at: number) => boolean
+  /** Milliseconds since 1970. */
+  readonly deadline: number
   /** Counts a failure after which the order goes on. */
   readonly spend: (meaning: Pick<Meaning, "blame">) => void
   /** Why nothing more was tried, where that is the reason. */
@@ -31,20 +31,20 @@ export const make = (order: {
   let attempt = 0
   let spent = order.attemptsSpent
   let why: string | undefined
-  const inTime = (at: number): boolean => {
-    if (at <= deadline) return true
-    why = `its deadline was ${new Date(deadline).toISOString()}`
-    return false
-  }
   return {
-    inTime,
+    deadline,
     attempt: () => attempt,
     begin: (number) => {
       attempt = number
     },
     allows: (meaning, beginsAt) => {
-      if (!spends(meaning) || spent + 1 < attemptsMax) return inTime(beginsAt)
-      why = `its own work has failed ${spent + 1} times, and may ${attemptsMax} times`
+      if (spends(meaning) && spent + 1 >= attemptsMax) {
+        why = `its own work has failed ${spent + 1} times, and may ${attemptsMax} times`
+      } else if (beginsAt > deadline) {
+        why = `its deadline was ${new Date(deadline).toISOString()}`
+      } else {
+        return true
+      }
       return false
     },
     spend: (meaning) => {

@@ -3,7 +3,7 @@ import { type Dependency, blamed } from "../domain/Dependency.ts"
 import type { AnyReason } from "../domain/errors/Failure.ts"
 import { ModelsExhausted } from "../domain/errors/GenerationError.ts"
 import { Reason } from "../domain/errors/PipelineError.ts"
-import { BudgetExceeded, DependencyStillDown } from "../domain/errors/Reasons.ts"
+import { BudgetExceeded } from "../domain/errors/Reasons.ts"
 import type { WorkOrderId } from "../domain/Ids.ts"
 import { Limits } from "../domain/policies/Limits.ts"
 import { Policies, type Rules } from "../domain/policies/Policies.ts"
@@ -79,7 +79,7 @@ export const parking = Effect.fnUntraced(function* (
   const waitsFor = Option.orElse(dependency, () => otherwise(reason, project.id, name))
   if (Option.isNone(waitsFor)) return Option.none()
   const resumeAt = yield* until(reason, waits)
-  if (!allowance.inTime(DateTime.toEpochMillis(resumeAt))) return Option.none()
+  if (DateTime.toEpochMillis(resumeAt) > allowance.deadline) return Option.none()
   return Option.some(
     new Parked({
       step: name,
@@ -93,21 +93,15 @@ export const parking = Effect.fnUntraced(function* (
   )
 })
 
-/**
- * The wait of an order that was told of an incident: never so short that it asks again and again. Fails with
- * DependencyStillDown where the order's deadline leaves no room for it.
- */
+/** The wait of an order that was told of an incident: never so short that it asks again and again. */
 export const parkingBehind = Effect.fnUntraced(function* (
+  step: string,
   down: Pick<Parked, "dependency" | "tag" | "cause" | "resumeAt">
 ) {
-  const { name, allowance } = yield* StepContext
   const { dependency, tag, cause } = down
   const soonest = (yield* Clock.currentTimeMillis) + Duration.toMillis((yield* Policies).park.first)
   const resumeAt = DateTime.max(down.resumeAt, DateTime.makeUnsafe(soonest))
-  if (!allowance.inTime(DateTime.toEpochMillis(resumeAt))) {
-    return yield* new DependencyStillDown({ dependency, tag, cause, resumeAt })
-  }
-  return new Parked({ step: name, dependency, tag, cause, resumeAt, incident: false, behind: true })
+  return new Parked({ step, dependency, tag, cause, resumeAt, incident: false, behind: true })
 })
 
 /** The wait of an order that somebody has paused. It looks now and then by itself, in case nobody's word reaches it. */

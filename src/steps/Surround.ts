@@ -268,12 +268,7 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
         return yield* tryOnce(context).pipe(
           Effect.catch((reason) =>
             Effect.gen(function* () {
-              if (isDependencyDown(reason)) {
-                const behind = yield* Effect.result(parkingBehind(reason))
-                return yield* Result.isSuccess(behind)
-                  ? wait(behind.success)
-                  : failed(behind.failure, context)
-              }
+              if (isDependencyDown(reason)) return yield* wait(yield* parkingBehind(name, reason))
               const parked = yield* parking(reason, ownWaits, placed.provider?.(input))
               if (Option.isSome(parked)) return yield* wait(parked.value, yield* describe(reason, context))
               const asks = rules.recoveryOf(reason).actions.includes("ask")

@@ -45,7 +45,6 @@ import {
   CircuitOpen,
   ClientManagerRejected,
   ClientManagerUnavailable,
-  DependencyStillDown,
   DiskFull,
   EscalationMissing,
   GitFailed,
@@ -124,12 +123,6 @@ export const samplesOf = (order: WorkOrderId): Samples => {
     WorkOrderMissing: new WorkOrderMissing({ id: order }),
     ProjectMissing: new ProjectMissing({ id: ProjectId.make("shop") }),
     TimedOut: new TimedOut({ operation: "git fetch", limitMs: 300_000 }),
-    DependencyStillDown: new DependencyStillDown({
-      dependency: "provider:openai",
-      tag: "ProviderUnavailable",
-      cause: "gpt-5-mini did not answer: connect ECONNREFUSED 203.0.113.7:443",
-      resumeAt: DateTime.makeUnsafe("2026-03-02T09:10:00Z")
-    }),
     ResultRefused: new ResultRefused({
       evidence: Evidence.make({
         operation: "storing a result",

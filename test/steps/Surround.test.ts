@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, DateTime, Duration, Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ChecksFailed } from "../../src/domain/errors/ApplyError.ts"
 import {
@@ -19,7 +19,6 @@ import { type Status, legalMoves } from "../../src/domain/Status.ts"
 import { run } from "../../src/pipeline.ts"
 import { Budget } from "../../src/services/Budget.ts"
 import { Checks } from "../../src/services/Checks.ts"
-import { DependencyDown, Incidents } from "../../src/services/Incidents.ts"
 import { Proposer } from "../../src/services/Proposer.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
@@ -196,45 +195,6 @@ describe("a step", () => {
       if (stuck.ended._tag !== "Failed") return assert.fail(stuck.ended._tag)
       assert.strictEqual(stuck.ended.error.reason._tag, "RepositoryLocked")
       assert.strictEqual(decisions(stuck.world).length, 2 * delays.length)
-    })
-  )
-
-  it.effect("does not wait behind an incident beyond the order's deadline", () =>
-    Effect.gen(function* () {
-      const world = new World()
-      const deadline = Duration.toMillis(Limits.orderDeadline)
-      yield* TestClock.setTime(deadline - 3_600_000)
-      const down = { dependency: "provider:openai", tag: "ProviderUnavailable", cause: "503" }
-      const overrides = Layer.succeed(Incidents, {
-        admit: ({ dependencies }) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            dependencies.includes(down.dependency)
-              ? Effect.fail(new DependencyDown({ ...down, resumeAt: DateTime.makeUnsafe(now + 1_000_000) }))
-              : Effect.succeed({ probing: [] })
-          )
-      })
-      const ended = yield* runIn(world, overrides)
-      if (ended._tag !== "Failed") return assert.fail(ended._tag)
-      const { reason, failure } = ended.error
-      if (reason._tag !== "DependencyStillDown") return assert.fail(reason._tag)
-      assert.deepInclude(reason, down)
-      assert.isAbove(DateTime.toEpochMillis(reason.resumeAt), deadline)
-      assert.deepInclude(failure, { component: "provider", blame: "provider", sideEffect: "none" })
-      assert.strictEqual(world.status, "generation_failed")
-
-      const parked = world.facts.flatMap((fact) => (fact._tag === "Parked" ? [fact] : []))
-      assert.isAbove(parked.length, 0)
-      for (const { dependency, incident, resumeAt } of parked) {
-        assert.deepStrictEqual([dependency, incident], [down.dependency, false])
-        assert.isAtMost(DateTime.toEpochMillis(resumeAt), deadline)
-      }
-      assert.deepStrictEqual(
-        world.facts
-          .flatMap((fact) => (fact._tag === "Decided" && fact.choice !== "wait" ? [fact.reason] : []))
-          .slice(-1),
-        [`its deadline was ${new Date(deadline).toISOString()}`]
-      )
-      assert.strictEqual(world.facts.filter(({ _tag }) => _tag === "Escalated").length, 1)
     })
   )
 

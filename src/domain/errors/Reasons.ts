@@ -230,20 +230,6 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   }
 }
 
-/** An incident outlasts the order: it was told to wait for a dependency until after its own deadline. It did nothing. */
-export class DependencyStillDown extends Schema.TaggedError<DependencyStillDown>()("DependencyStillDown", {
-  dependency: Schema.String,
-  /** The reason that opened the incident, and its words. */
-  tag: Schema.String,
-  cause: Schema.String,
-  /** When the dependency might have been tried again. */
-  resumeAt: Schema.DateTimeUtcFromString
-}) {
-  override get message() {
-    return `${this.dependency} is down until ${DateTime.formatIso(this.resumeAt)} at least, and the order's time is over before (${this.tag}: ${this.cause})`
-  }
-}
-
 /**
  * The database refuses to record what a step has done, and would refuse it again. It passes through the journal as a
  * defect, which keeps only its name and its message.
@@ -313,7 +299,6 @@ export const everyStep = [
   WorkOrderMissing,
   ProjectMissing,
   TimedOut,
-  DependencyStillDown,
   ResultRefused,
   UnexpectedDefect
 ] as const

@@ -28,21 +28,13 @@ const byOperation = (operation: string): Component => {
   return /^(?:call forge|[A-Z]+ \/)/.test(operation) ? "forge" : "pipeline"
 }
 
-/** Dependencies as incidents name them: "provider:openai", "forge", "remote:git.example.org". */
-const byDependency = (dependency: string): Component => {
-  if (dependency.startsWith("provider:")) return "provider"
-  if (dependency.startsWith("remote:")) return "git"
-  return dependency === "forge" ? "forge" : "pipeline"
-}
-
 /** One row per reason: a reason without one does not compile. */
-const rows: Record<Reason["_tag"], Component | "as the operation says" | "as the dependency says"> = {
+const rows: Record<Reason["_tag"], Component | "as the operation says"> = {
   StoreUnavailable: "store",
   StoreConflict: "store",
   WorkOrderMissing: "store",
   ProjectMissing: "store",
   TimedOut: "as the operation says",
-  DependencyStillDown: "as the dependency says",
   ResultRefused: "store",
   UnexpectedDefect: "pipeline",
   BudgetExceeded: "ledger",
@@ -105,8 +97,6 @@ const operationOf = (reason: Reason): string =>
 export const componentOf = (reason: AnyReason): Component => {
   if (!isReason(reason)) return "step"
   const row = rows[reason._tag]
-  if (row === "as the dependency says")
-    return "dependency" in reason ? byDependency(reason.dependency) : "pipeline"
   if (row !== "as the operation says") return row
   const component = byOperation(operationOf(reason))
   // Whom an editor asks is its model: it is the one that does not take the key, or asks to slow down.

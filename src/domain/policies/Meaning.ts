@@ -49,14 +49,6 @@ const rows: Record<Reason["_tag"], Row> = {
     "possible",
     "See in the timeline what was slow; submit the order again when that is mended."
   ),
-  DependencyStillDown: row(
-    "transient",
-    "provider",
-    "high",
-    true,
-    "none",
-    "See what is the matter with it; when it is well again, try the order again: moose retry <id>"
-  ),
   ResultRefused: row(
     "configuration",
     "platform",

@@ -86,8 +86,6 @@ const everyStep = {
   ProjectMissing: unread,
   // Waited out where it was somebody else that did not answer.
   TimedOut: againThenWait,
-  // The wait for it is over.
-  DependencyStillDown: human,
   ResultRefused: human,
   UnexpectedDefect: human
 } as const
