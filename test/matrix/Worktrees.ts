@@ -10,16 +10,17 @@ import type { Observed } from "./Observed.ts"
 const { at, order, project, baseSha } = Doubles
 const branch = branchName(order.id)
 
-/** Files come and go at once, and nothing is there. */
-const files = FileSystem.layerNoop({
-  makeDirectory: () => Effect.void,
-  exists: (path) => Effect.succeed(path.endsWith(".git")),
-  remove: () => Effect.void,
-  writeFileString: () => Effect.void
-})
+/** Files come and go at once, and nothing is there but a worktree while it is committed. */
+const files = (disk: { readonly worktree: boolean }) =>
+  FileSystem.layerNoop({
+    makeDirectory: () => Effect.void,
+    exists: (path) => Effect.sync(() => path.endsWith(".git") || disk.worktree),
+    remove: () => Effect.void,
+    writeFileString: () => Effect.void
+  })
 
 /** What an order asks of the workspace, in its order, and the commit twice: a second try finds its own branch. */
-const everything = Effect.gen(function* () {
+const everything = Effect.fnUntraced(function* (disk: { worktree: boolean }) {
   const workspace = yield* Workspace
   const attempt = { project, ...at }
   const ends: Array<string> = []
@@ -52,8 +53,10 @@ const everything = Effect.gen(function* () {
     yield* look("openWorktree", workspace.openWorktree({ ...attempt, baseBranch: "main", baseSha }))
     const commit = { ...attempt, branch, baseSha, paths: [], committedAt: 0 }
     const message = `Round half up\n\nMoose-Work-Order: ${order.id}\n`
+    disk.worktree = true
     yield* look("commit", workspace.commit({ ...commit, message }))
     const change = yield* look("commit again", workspace.commit({ ...commit, message }))
+    disk.worktree = false
     const head = yield* look("remoteHead", workspace.remoteHead({ project, branch }))
     if (change !== undefined && change !== null && head === null) {
       yield* look("push", workspace.push({ project, baseBranch: "main", change, expected: null }))
@@ -68,10 +71,11 @@ const everything = Effect.gen(function* () {
 /** What the workspace makes of git's failures, and whether it is well afterwards. */
 export const drive = (it: Case): Observed => {
   const doubles = Doubles.make()
+  const disk = { worktree: false }
   let columns: ReadonlyArray<string> = ["never ended"]
   const said = (ends: ReadonlyArray<string>) => (ends.length === 0 ? "well" : ends.join(", "))
   const all = Effect.gen(function* () {
-    const once = yield* everything
+    const once = yield* everything(disk)
     const first = yield* once(it.reason?._tag)
     if (it.mode === "forever") yield* Effect.sleep("7 hours")
     const again = yield* once(it.reason?._tag)
@@ -81,7 +85,7 @@ export const drive = (it: Case): Observed => {
       WorktreeWorkspace.layer({ directory: "/home" }).pipe(
         Layer.provide(it.fault),
         Layer.provide(doubles.services),
-        Layer.provide(Layer.merge(files, Path.layer))
+        Layer.provide(Layer.merge(files(disk), Path.layer))
       )
     ),
     Effect.provideService(References.MinimumLogLevel, "None")
