@@ -84,6 +84,55 @@ language sql immutable as $$
          (t.limits->'modelDailyUsd'->>model)::bigint
 $$;
 
+-- Null when an amount fits beside what is settled, reserved and presumed; else the figures that forbid it.
+create or replace function moose.budget_refusal(w public.work_orders, t public.projects, today date, model_name text,
+                                                category_name text, amount bigint) returns jsonb
+language plpgsql stable as $$
+declare
+  order_limit bigint;
+  day_limit bigint;
+  ceiling bigint;
+  model_limit bigint;
+  resets text := moose.iso(moose.day_begins(today + 1, t.time_zone));
+  spent record;
+begin
+  select * into order_limit, day_limit, ceiling, model_limit from moose.budget_limits(w, t, model_name);
+  select o.settled, o.reserved, o.presumed into spent
+  from (values (1)) one left join moose.order_spending o on o.work_order = w.id;
+  if coalesce(spent.settled + spent.reserved + spent.presumed, 0) + amount > order_limit then
+    return jsonb_build_object('scope', 'work_order', 'requested', amount, 'limit', order_limit,
+      'settled', coalesce(spent.settled, 0), 'reserved', coalesce(spent.reserved, 0),
+      'presumed', coalesce(spent.presumed, 0), 'resetsAt', null);
+  end if;
+
+  select coalesce(b.settled, 0) as settled, coalesce(b.reserved, 0) as reserved, coalesce(b.presumed, 0) as presumed,
+         coalesce(b.architect, 0) as architect into spent
+  from (values (1)) one left join moose.budget_days b on b.project = t.id and b.day = today;
+  if category_name <> 'architect' and spent.settled + spent.reserved + spent.presumed + amount > day_limit then
+    return jsonb_build_object('scope', 'project_day', 'requested', amount, 'limit', day_limit,
+      'settled', spent.settled, 'reserved', spent.reserved, 'presumed', spent.presumed, 'resetsAt', resets);
+  end if;
+  if spent.settled + spent.reserved + spent.presumed + spent.architect + amount > ceiling then
+    return jsonb_build_object('scope', 'emergency', 'requested', amount, 'limit', ceiling,
+      'settled', spent.settled + spent.architect, 'reserved', spent.reserved, 'presumed', spent.presumed,
+      'resetsAt', resets);
+  end if;
+
+  if model_limit is null then
+    return null;
+  end if;
+  select coalesce(sum(settled_micros) filter (where state = 'settled'), 0)::bigint as settled,
+         coalesce(sum(reserved_micros) filter (where state = 'reserved'), 0)::bigint as reserved,
+         coalesce(sum(reserved_micros) filter (where state = 'presumed'), 0)::bigint as presumed
+  into spent from public.cost_tracking where project = t.id and day = today and model = model_name;
+  if spent.settled + spent.reserved + spent.presumed + amount > model_limit then
+    return jsonb_build_object('scope', 'model_day', 'model', model_name, 'requested', amount, 'limit', model_limit,
+      'settled', spent.settled, 'reserved', spent.reserved, 'presumed', spent.presumed, 'resetsAt', resets);
+  end if;
+  return null;
+end
+$$;
+
 create or replace function moose.is_category(name text) returns boolean
 language sql immutable as $$
   select coalesce(name in ('routing', 'generating', 'applying', 'repair', 'architect'), false)
