@@ -29,12 +29,30 @@ export class StoreCall extends Context.Service<
 >()("moose/layers/postgres/StoreCall") {}
 
 /** First longer, never longer than `Limits.storeRetryLongest`, with jitter, `attempts` times in all. */
-export const storeRetrySchedule = (attempts: number) =>
+const retrySchedule = (attempts: number) =>
   Schedule.exponential(Limits.storeRetryFirst, 2).pipe(
     (grows) => Schedule.min([grows, Schedule.spaced(Limits.storeRetryLongest)]),
     Schedule.jittered,
     Schedule.upTo({ times: attempts - 1 })
   )
+
+/**
+ * Repeats what meets an unavailable store, `attempts` times in all. Nearly every call succeeds at once, and pays for
+ * nothing but being looked at.
+ */
+export const repeating = (attempts: number) => {
+  const schedule = retrySchedule(attempts)
+  return <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.catch(effect, (error) => {
+      if (error._tag !== "StoreUnavailable") return Effect.fail(error)
+      let met = false
+      return Effect.suspend(() => {
+        if (met) return effect
+        met = true
+        return Effect.fail(error)
+      }).pipe(Effect.retry({ schedule, while: ({ _tag }) => _tag === "StoreUnavailable" }))
+    })
+}
 
 const ServerError = Schema.Struct({ code: Schema.String, message: Schema.String })
 const readServerError = Schema.decodeUnknownOption(ServerError)
@@ -59,8 +77,7 @@ const translate = (name: string, error: SqlError): StoreFailure => {
   return storeReason(operation, found.standing, { ...evidence, ...found.evidence })
 }
 
-/** Made once: it is the same for every call. */
-const repeats = storeRetrySchedule(Limits.storeAttempts)
+const repeated = repeating(Limits.storeAttempts)
 
 /** Calls over PostgreSQL's wire protocol. */
 export const layerPg = Layer.effect(
@@ -84,10 +101,7 @@ export const layerPg = Layer.effect(
               })
             )
         }),
-        Effect.retry({
-          schedule: repeats,
-          while: (error) => error._tag === "StoreUnavailable"
-        })
+        repeated
       )
     )
     return StoreCall.of({ call })
