@@ -391,9 +391,9 @@ describe.concurrent("a worker that is killed", () => {
   )
 
   blockedAt(
-    "after tracking, before the execution is done",
+    "after tracking, whose end and the run's are one commit",
     ["moose.executions", "update", "new.state = 'done'"],
-    everyResult
+    everyResult.slice(0, 5)
   )
 })
 

@@ -101,7 +101,7 @@ const stories: Record<Effect, ReadonlyArray<Story>> = {
 }
 
 /** How often a process that is not disturbed does it for one order. */
-const occurrences: Partial<Record<Effect, number>> = { intent: 5, journal: 5, "clean-up": 2 }
+const occurrences: Partial<Record<Effect, number>> = { intent: 5, journal: 4, "clean-up": 2 }
 
 const disturbances: ReadonlyArray<Disturbance> = [
   "none",

@@ -14,6 +14,14 @@ const isSettling = Schema.is(
   )
 )
 
+/** The run's end, by itself or with its last step's. */
+const isEnding = Schema.is(
+  Schema.Union([
+    Schema.Struct({ _tag: Schema.Literal("Finished") }),
+    Schema.Struct({ runResult: Schema.Record(Schema.String, Schema.Unknown) })
+  ])
+)
+
 /** Calls that come alone and those that share a commit. */
 const all = (input: unknown): ReadonlyArray<unknown> => (Array.isArray(input) ? input : [input])
 
@@ -27,7 +35,8 @@ const effectOf = (name: string, input: unknown): Plan.Effect | undefined => {
     case "close_reservation":
       return "closing"
     case "commit_activity":
-    case "commit_activities":
+    case "commit_together":
+      if (all(input).some(isEnding)) return "end"
       return all(input).some(isSettling) ? "settlement" : "journal"
     case "finish_execution":
       return "end"

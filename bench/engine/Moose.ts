@@ -1,5 +1,5 @@
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { Activity, DurableClock, Workflow, WorkflowEngine } from "effect/workflow"
 import type { Fact } from "../../src/domain/Fact.ts"
 import { ProjectId, Run, WorkOrderId, executionId } from "../../src/domain/Ids.ts"
@@ -11,6 +11,7 @@ import { WorkOrder } from "../../src/domain/WorkOrder.ts"
 import * as Environment from "../../src/layers/Environment.ts"
 import * as PostgresEngine from "../../src/layers/postgres/PostgresEngine.ts"
 import { Budget } from "../../src/services/Budget.ts"
+import { LastStep } from "../../src/services/LastStep.ts"
 import { Projects } from "../../src/services/Projects.ts"
 import { Resources } from "../../src/services/Resources.ts"
 import { StepJournal } from "../../src/services/StepJournal.ts"
@@ -122,7 +123,8 @@ const step = (name: Step, at: At) =>
       const journal = yield* StepJournal
       yield* journal.append({ ...at, facts: ends(name, yield* Effect.orDie(workOf[name](at))) })
       return stepNames.indexOf(name)
-    }).pipe(Effect.orDie)
+    }).pipe(Effect.orDie),
+    annotations: Context.make(LastStep, name === stepNames.at(-1))
   })
 
 const pipeline = Pipeline.toLayer((at) =>

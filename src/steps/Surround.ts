@@ -11,6 +11,7 @@ import { escalationOf } from "../domain/policies/Options.ts"
 import { Policies, type PolicyTables, type Rules } from "../domain/policies/Policies.ts"
 import { type StepName, afterStep, stepNames } from "../domain/Status.ts"
 import { DependencyDown, Incidents } from "../services/Incidents.ts"
+import { LastStep } from "../services/LastStep.ts"
 import { Projects } from "../services/Projects.ts"
 import { StepJournal } from "../services/StepJournal.ts"
 import { WorkOrders } from "../services/WorkOrders.ts"
@@ -296,7 +297,8 @@ export const surround = <In, Out extends Schema.Constraint, Err extends StepErro
     error: placed.error,
     execute: Effect.flatMap(Round, roundOf),
     // Interrupts from outside are the engine's to handle, and the body has none of its own.
-    interruptRetryPolicy: Schedule.recurs(0)
+    interruptRetryPolicy: Schedule.recurs(0),
+    annotations: Context.make(LastStep, name === stepNames.at(-1))
   })
 
   /** Every round and every wait is an entry of the journal, so that a process that dies resumes in the middle. */

@@ -135,8 +135,9 @@ export const Limits = {
   workerDrain: Duration.seconds(25),
   /** An execution that so many runners in a row could not bring to the end of a step is put before a person. */
   executionStallsMax: 3,
-  /** Ends of steps that come at the same moment share a commit: at most so many, in so many commits at once. */
+  /** Ends of steps that come at the same moment share a commit: at most so many, in so many commits at once, the second of them for no fewer than `commitsLeast`. */
   commitsTogether: 64,
+  commitsLeast: 8,
   commitsAtOnce: 2,
   /** How far a worker's clock may be from the database's before it is put right, and how often they are compared. */
   clockSkew: Duration.seconds(1),

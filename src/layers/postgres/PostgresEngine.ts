@@ -7,6 +7,7 @@ import { Limits } from "../../domain/policies/Limits.ts"
 import * as Activities from "./engine/Activities.ts"
 import * as Commits from "./engine/Commits.ts"
 import * as DatabaseClock from "./engine/DatabaseClock.ts"
+import * as Ends from "./engine/Ends.ts"
 import * as EngineStore from "./engine/EngineStore.ts"
 import * as Executions from "./engine/Executions.ts"
 import * as Registration from "./engine/Registration.ts"
@@ -17,7 +18,7 @@ import type { StoreCall } from "./StoreCall.ts"
 import * as Together from "./Together.ts"
 
 const { abandon } = Run
-const { patiently } = Executions
+const { patiently } = Ends
 
 /**
  * Raise it when a step's name, order or result changes, so that executions which older code began are not replayed by
@@ -67,11 +68,13 @@ export const layer = (options: Options) =>
 
       let draining = false
       const commit = yield* Commits.make
+      const ends = Ends.make(commit)
       const waiting: Waiting.Waiting = yield* Waiting.make((execution) => executions.runs.has(execution))
       const executions = yield* Executions.make({
         runnerId,
         engine: () => engine,
         commit,
+        ends,
         isHeld: Effect.suspend(() => isHeld),
         ended: (execution, done) => (done ? Effect.andThen(waiting.done(execution), freed) : wake)
       })
@@ -93,7 +96,7 @@ export const layer = (options: Options) =>
       wake = runner.wake
       freed = runner.freed
       isHeld = runner.isHeld
-      const activities = Activities.make(commit)
+      const activities = Activities.make(ends)
       const clock = yield* DatabaseClock.make
 
       /**
@@ -241,6 +244,11 @@ export const layer = (options: Options) =>
           // No new step begins here any more; what one is in the middle of, and what is undone, goes on.
           if (draining && instance === run.instance && !run.bodyEnded)
             return yield* abandon(run, instance, "leaving")
+          if (!(yield* ends.unsaid(run))) {
+            if (run.lost !== undefined) return yield* abandon(run, instance, run.lost)
+            instance.suspended = true
+            return new Workflow.Suspended({})
+          }
           return yield* activities.run(run, activity, attempt)
         }),
 

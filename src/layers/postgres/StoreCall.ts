@@ -42,7 +42,9 @@ const retrySchedule = (attempts: number) =>
  */
 export const repeating = (attempts: number) => {
   const schedule = retrySchedule(attempts)
-  return <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  return <A, E extends { readonly _tag: string }, R>(
+    effect: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> =>
     Effect.catch(effect, (error) => {
       if (error._tag !== "StoreUnavailable") return Effect.fail(error)
       let met = false

@@ -1,13 +1,16 @@
-import { Effect } from "effect"
+import { Context, Effect, Exit } from "effect"
 import { Activity, Workflow, WorkflowEngine } from "effect/workflow"
 import type { Fact } from "../../../domain/Fact.ts"
+import { LastStep } from "../../../services/LastStep.ts"
 import { CurrentPendingFacts } from "../../../services/StepJournal.ts"
-import type * as Commits from "./Commits.ts"
-import { patiently, unstorable } from "./Executions.ts"
+import type { Ends } from "./Ends.ts"
 import * as Run from "./Run.ts"
 
+const isSuccess = (result: Workflow.Result<unknown, unknown>) =>
+  result._tag === "Complete" && Exit.isSuccess(result.exit)
+
 /** Runs activities whose results are not journaled yet. */
-export const make = (store: Commits.Commits) => {
+export const make = (ends: Ends) => {
   /** The body, then its commit. A body may be interrupted, a commit may not: it decides what is true. */
   const run = Effect.fnUntraced(function* (run: Run.Run, activity: Activity.Any, attempt: number) {
     const outer = yield* WorkflowEngine.WorkflowInstance
@@ -25,23 +28,13 @@ export const make = (store: Commits.Commits) => {
         )
         if (run.lost !== undefined) return yield* Run.abandon(run, outer, run.lost)
         if (result._tag === "Suspended") return result
-        const entry = { _tag: "StepEnded", ...run.claim, name: activity.name, attempt } as const
-        const commit = (it: Workflow.Result<unknown, unknown>, its: ReadonlyArray<Fact>) =>
-          patiently(store({ ...entry, result: it, facts: its }))
-        const [stored, committed] = yield* Effect.map(
-          commit(result, facts),
-          (ok) => [result, ok] as const
-        ).pipe(
-          Effect.catchTag("StoreConflict", (error) => {
-            const instead = unstorable(error)
-            return Effect.map(commit(instead, []), (ok) => [instead, ok] as const)
-          }),
-          Effect.tapError((error) => Effect.logWarning("A result could not be stored", error)),
-          Effect.catch(() => Run.abandon(run, outer, "unavailable"))
-        )
-        if (!committed) return yield* Run.abandon(run, outer, "fenced")
-        run.activities.set(Run.activityKey(activity.name, attempt), stored)
-        return stored
+        const ended = { name: activity.name, attempt, result, facts }
+        if (run.unsaid === undefined && Context.get(activity.annotations, LastStep) && isSuccess(result)) {
+          run.unsaid = ended
+          run.activities.set(Run.activityKey(activity.name, attempt), result)
+          return result
+        }
+        return (yield* ends.step(run, ended)) ?? (yield* Run.abandon(run, outer, run.lost ?? "fenced"))
       })
     )
   })

@@ -7,6 +7,7 @@ import * as EngineStore from "./EngineStore.ts"
 export const make = Together.make({
   most: Limits.commitsTogether,
   callsMax: Limits.commitsAtOnce,
+  least: Limits.commitsLeast,
   alone: EngineStore.commit,
   together: EngineStore.commitTogether,
   isOneCallers: ({ _tag }) => _tag === "StoreConflict"

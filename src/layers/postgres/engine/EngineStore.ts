@@ -93,7 +93,9 @@ const StepEnded = Schema.TaggedStruct("StepEnded", {
   name: Schema.String,
   attempt: Schema.Int,
   result: ActivityResult,
-  facts: Schema.Array(Fact)
+  facts: Schema.Array(Fact),
+  /** How the run ends with this step; null where it goes on. */
+  runResult: Schema.NullOr(Schema.Json)
 })
 const Finished = Schema.TaggedStruct("Finished", { ...claim, result: Schema.Json })
 const Suspended = Schema.TaggedStruct("Suspended", { ...claim, deferredsSeen: Schema.Int })

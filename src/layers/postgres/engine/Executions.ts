@@ -1,28 +1,12 @@
 import { Context, Deferred, type Duration, Effect, Exit, Fiber, Result, type Schema } from "effect"
 import { Workflow, WorkflowEngine } from "effect/workflow"
-import * as Evidence from "../../../domain/errors/Evidence.ts"
-import { ResultRefused } from "../../../domain/errors/Reasons.ts"
-import { Limits } from "../../../domain/policies/Limits.ts"
 import { type Claim, CurrentClaim } from "../../../services/Claim.ts"
-import { StoreCall, storeRetrySchedule } from "../StoreCall.ts"
+import type { StoreCall } from "../StoreCall.ts"
 import type * as Commits from "./Commits.ts"
+import { type Ends, patiently, unstorable } from "./Ends.ts"
 import * as EngineStore from "./EngineStore.ts"
 import type { Registration } from "./Registration.ts"
 import * as Run from "./Run.ts"
-
-/** Longer than a store call's own attempts: what a step has produced is worth waiting for. */
-export const patiently = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.retry(effect, {
-    schedule: storeRetrySchedule(Limits.journalAttempts),
-    while: (error) => error._tag === "StoreUnavailable"
-  })
-
-/** Stands in for a result that the store refuses, and would refuse for ever. */
-export const unstorable = (error: { readonly message: string }) => {
-  const excerpt = `The result could not be stored: ${error.message}`
-  const evidence = Evidence.make({ operation: "storing a result", excerpt })
-  return new Workflow.Complete({ exit: Exit.die(new ResultRefused({ evidence })) })
-}
 
 /** 1 s after the first claim, doubling to about a minute: an execution that cannot be stored does not spin. */
 const pauseMs = (fence: number) => 1_000 * 2 ** Math.min(fence - 1, 6)
@@ -32,6 +16,7 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly runnerId: string
   readonly engine: () => WorkflowEngine.WorkflowEngine["Service"]
   readonly commit: Commits.Commits
+  readonly ends: Ends
   /** Nobody else can have taken over what runs here. */
   readonly isHeld: Effect.Effect<boolean>
   /** Called when a run has ended here: `done` when that is how its execution ended. */
@@ -98,16 +83,21 @@ export const make = Effect.fnUntraced(function* (options: {
       )
     })
 
-  /** Stores the result; one that cannot be stored becomes a defect that says so. Answers what was stored. */
+  /**
+   * Stores the result; one that cannot be stored becomes a defect that says so. Answers what was stored; undefined when
+   * nothing was, because the run is lost or has to be replayed.
+   */
   const finish = (run: Run.Run, result: Workflow.Result<unknown, unknown>) => {
     const store = (it: Workflow.Result<unknown, unknown>) =>
-      run.registration.encodeResult(it).pipe(
-        Effect.flatMap((json) => options.commit({ _tag: "Finished", ...run.claim, result: json })),
-        patiently,
-        Effect.map((stored) => (stored ? it : undefined))
-      )
+      Effect.map(options.ends.end(run, it), (stored) => {
+        if (!stored) Run.lose(run, "fenced")
+        return stored ? it : undefined
+      })
     return Effect.catchTag(store(result), ["SchemaError", "StoreConflict"], (error) =>
-      store(unstorable(error))
+      // Whose end is refused, the last step's or the run's? The step's is tried by itself.
+      Effect.flatMap(options.ends.unsaid(run), (journaled) =>
+        journaled ? store(unstorable(error)) : Effect.succeed(undefined)
+      )
     )
   }
 
@@ -131,12 +121,13 @@ export const make = Effect.fnUntraced(function* (options: {
         Run.lose(run, "stalled")
       } else if (exit.value._tag === "Complete") {
         const finished = yield* Effect.result(finish(run, exit.value))
-        if (Result.isSuccess(finished) && finished.success !== undefined) return finished.success
-        if (Result.isFailure(finished)) {
-          yield* Effect.logError("A result could not be stored", finished.failure)
+        if (Result.isSuccess(finished)) {
+          if (finished.success !== undefined) return finished.success
+          continue
         }
-        Run.lose(run, Result.isSuccess(finished) ? "fenced" : "unavailable")
-      } else if (!run.stale && !run.interrupted) {
+        yield* Effect.logError("A result could not be stored", finished.failure)
+        Run.lose(run, "unavailable")
+      } else if ((yield* options.ends.unsaid(run)) && !run.stale && !run.interrupted) {
         const waits = { _tag: "Suspended", ...run.claim, deferredsSeen: run.deferreds.size } as const
         const suspended = yield* Effect.result(patiently(options.commit(waits)))
         if (Result.isSuccess(suspended)) return undefined
@@ -158,6 +149,7 @@ export const make = Effect.fnUntraced(function* (options: {
         yield* Deferred.await(previous.done)
       }
       const result = yield* driveToEnd(run)
+      if (run.lost === "leaving" || run.lost === "stalled") yield* options.ends.unsaid(run)
       if (result === undefined && (run.lost === "unavailable" || run.lost === "stalled"))
         yield* giveBack(run.claim, pauseMs(run.claim.fence), run.lost === "stalled")
       if (result === undefined && run.lost === "leaving") yield* giveBack(run.claim, 0)

@@ -1,5 +1,6 @@
 import { Context, Deferred, Effect, type Exit, type Fiber } from "effect"
 import { type Workflow, WorkflowEngine } from "effect/workflow"
+import type { Fact } from "../../../domain/Fact.ts"
 import type { Claim, Claimed } from "./EngineStore.ts"
 import type { Registration } from "./Registration.ts"
 
@@ -13,6 +14,14 @@ export type Lost =
   | "stalled"
   /** This process is leaving: the execution is given back at once. */
   | "leaving"
+
+/** How a step ended. */
+export interface Ended {
+  readonly name: string
+  readonly attempt: number
+  readonly result: Workflow.Result<unknown, unknown>
+  readonly facts: ReadonlyArray<Fact>
+}
 
 /** One execution as this process runs it. Everything durable about it is in the store. */
 export interface Run {
@@ -32,6 +41,8 @@ export interface Run {
   interrupted: boolean
   /** Something happened that the current replay has not seen: replay once more instead of suspending. */
   stale: boolean
+  /** The last step's end, which is committed together with the run's. */
+  unsaid: Ended | undefined
   lost: Lost | undefined
 }
 
@@ -57,6 +68,7 @@ export const make = (claimed: Claimed, runner: string, registration: Registratio
   bodyEnded: false,
   interrupted: claimed.cancelRequested,
   stale: false,
+  unsaid: undefined,
   lost: undefined
 })
 

@@ -20,9 +20,17 @@ const writes: Readonly<Record<string, (claim: Claim) => readonly [name: string, 
   "a wait": (claim) => ["suspend_execution", { ...claim, deferredsSeen: 0 }],
   "giving it back": (claim) => ["abandon_execution", { ...claim, pauseMs: 1000, stalled: false }],
   "a step's end, with others": (claim) => ["commit_together", [{ _tag: "StepEnded", ...claim, ...ended }]],
+  "the last step's end, and the execution's with it": (claim) => [
+    "commit_activity",
+    { ...claim, ...ended, runResult: success }
+  ],
   "an execution's end, with others": (claim) => [
     "commit_together",
     [{ _tag: "Finished", ...claim, result: success }]
+  ],
+  "the last step's end, and the execution's with it, with others": (claim) => [
+    "commit_together",
+    [{ _tag: "StepEnded", ...claim, ...ended, runResult: success }]
   ],
   "a wait, with others": (claim) => ["commit_together", [{ _tag: "Suspended", ...claim, deferredsSeen: 0 }]]
 }
@@ -70,12 +78,12 @@ export const breaches = Effect.fnUntraced(function* (fence: "older" | "current")
 export const without = Effect.fnUntraced(function* (condition: string) {
   const sql = yield* PgClient.PgClient
   const [row] = yield* sql<{ source: string }>`
-    select pg_get_functiondef('moose.is_claim(moose.executions, jsonb)'::regprocedure) as source`
+    select pg_get_functiondef('moose.is_claim(moose.executions, text, bigint)'::regprocedure) as source`
   const source = row?.source ?? ""
   assert.include(source, condition)
   yield* sql.unsafe(source.replace(condition, "true")).unprepared
 })
 
 /** By which the fence tells a claim from an older one: who made it, and its number. */
-export const owner = "e.owner = p->>'runner'"
-export const number = "e.fence = (p->>'fence')::bigint"
+export const owner = "e.owner = claimed_by"
+export const number = "e.fence = claim_number"
