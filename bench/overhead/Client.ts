@@ -1,3 +1,4 @@
+import { request } from "node:http"
 import { Schema } from "effect"
 import { Asked, Made, type Pair } from "./Messages.ts"
 
@@ -11,17 +12,22 @@ const read = Schema.decodeUnknownSync(Asked)
 const write = Schema.encodeSync(Made)
 
 /** How long one call took beside what the provider was at it, in milliseconds. */
-const call = async (url: string, token: string, content: string): Promise<number> => {
-  const from = performance.now()
-  const response = await fetch(`${url}/chat/completions`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify({ model, messages: [{ role: "user", content }] })
+const call = (url: string, token: string, content: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const from = performance.now()
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
+    const asked = request(`${url}/chat/completions`, { method: "POST", headers })
+    asked.once("error", reject)
+    asked.once("response", (response) => {
+      response.once("error", reject).resume()
+      response.once("end", () => {
+        const ms = performance.now() - from - Number(response.headers["x-request-id"])
+        if (response.statusCode === 200) resolve(ms)
+        else reject(new Error(`the call ended with ${response.statusCode}`))
+      })
+    })
+    asked.end(JSON.stringify({ model, messages: [{ role: "user", content }] }))
   })
-  await response.text()
-  if (response.status !== 200) throw new Error(`the call ended with ${response.status}`)
-  return performance.now() - from - Number(response.headers.get("x-request-id"))
-}
 
 /** How long work of a fixed size takes, in milliseconds: what else this machine does makes it longer. */
 const work = (): number => {
