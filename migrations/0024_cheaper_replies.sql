@@ -136,16 +136,5 @@ begin
 end
 $$;
 
--- They look rows up by their keys, also while the tables are young.
-do $$
-declare
-  f regprocedure;
-begin
-  foreach f in array array['moose.begin_model_reply(jsonb)', 'moose.keep_model_reply(jsonb)']::regprocedure[] loop
-    execute format('alter function %s set enable_seqscan = off', f);
-    execute format('alter function %s set enable_hashjoin = off', f);
-    execute format('alter function %s set enable_mergejoin = off', f);
-    execute format('alter function %s set enable_bitmapscan = off', f);
-  end loop;
-end
-$$;
+-- It looks rows up by their keys, also while the tables are young.
+alter function moose.keep_model_reply(jsonb) set enable_seqscan = off;
