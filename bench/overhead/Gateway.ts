@@ -1,4 +1,4 @@
-import { fork } from "node:child_process"
+import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer, Redacted, References, Schema } from "effect"
@@ -8,7 +8,7 @@ import { Usd } from "../../src/domain/Usd.ts"
 import * as LoopbackGateway from "../../src/layers/LoopbackGateway.ts"
 import { ModelGateway } from "../../src/services/ModelGateway.ts"
 import * as Database from "../ledger/Database.ts"
-import { Listening } from "./Messages.ts"
+import { Asked, Listening, Made, type Pair } from "./Messages.ts"
 
 const key = "not-a-real-key-0123456789"
 const model: ModelChoice = {
@@ -20,67 +20,51 @@ const model: ModelChoice = {
 }
 
 const readListening = Schema.decodeUnknownEffect(Listening)
+const write = Schema.encodeSync(Asked)
+const readMade = Schema.decodeUnknownEffect(Made)
 
-/** The provider, in a process of its own until the scope closes; answers where it is. */
-const provider = (takesMs: number) =>
-  Effect.gen(function* () {
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() => fork(fileURLToPath(new URL("Provider.ts", import.meta.url)), [String(takesMs)])),
-      (process) => Effect.sync(() => process.kill("SIGKILL"))
-    )
-    const said = yield* Effect.callback<unknown>((resume) => {
-      child.once("message", (message) => resume(Effect.succeed(message)))
-    }).pipe(Effect.timeout("1 minute"))
-    return yield* readListening(said)
-  })
+/** Somebody else, in a process of its own until the scope closes. */
+const beside = (file: string, args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => fork(fileURLToPath(new URL(file, import.meta.url)), args)),
+    (process) => Effect.sync(() => process.kill("SIGKILL"))
+  )
 
-/** One call, in milliseconds. */
-interface Took {
-  /** How long it took beside what the provider was at it. */
-  readonly ms: number
-  /** How long this process was computing meanwhile, whatever else the machine did. */
-  readonly computing: number
-}
-
-const call = (url: string, token: string, content: string) =>
-  Effect.promise(async () => {
-    const before = process.cpuUsage()
-    const from = performance.now()
-    const response = await fetch(`${url}/chat/completions`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify({ model: model.model, messages: [{ role: "user", content }] })
+/** The next thing that it says. */
+const saidBy = (child: ChildProcess) =>
+  Effect.callback<unknown, Error>((resume) => {
+    const gone = () => resume(Effect.fail(new Error("a process of the bench ended too early")))
+    child.once("exit", gone)
+    child.once("message", (message) => {
+      child.off("exit", gone)
+      resume(Effect.succeed(message))
     })
-    await response.text()
-    if (response.status !== 200) throw new Error(`the call ended with ${response.status}`)
-    const ms = performance.now() - from - Number(response.headers.get("x-request-id"))
-    const { user, system } = process.cpuUsage(before)
-    return { ms, computing: (user + system) / 1_000 } satisfies Took
-  })
-
-/** How long work of a fixed size takes, in milliseconds: what else this machine does makes it longer. */
-const work = (): number => {
-  const from = performance.now()
-  let sum = 0
-  for (let index = 0; index < 2_000_000; index++) sum += Math.sqrt(index)
-  return sum > 0 ? performance.now() - from : 0
-}
+  }).pipe(Effect.timeout("1 minute"))
 
 export interface Figures {
-  readonly through: ReadonlyArray<Took>
-  readonly direct: ReadonlyArray<Took>
-  /** Work of a fixed size, after each pair. */
-  readonly work: ReadonlyArray<number>
+  readonly pairs: ReadonlyArray<Pair>
+  /** The first ones, for which all of this is still being loaded and compiled. */
+  readonly warmUp: ReadonlyArray<Pair>
+  /** How long the gateway's process was computing for one call, on average over each attempt, in milliseconds. */
+  readonly computing: ReadonlyArray<number>
 }
 
-/** So many calls through the gateway, on a ledger with durable commits, and as many without it; they take turns. */
+/** As an editor asks: a few times in each attempt. */
+const callsPerAttempt = 10
+
+/**
+ * So many calls through the gateway, on a ledger with durable commits, and as many without it; they take turns. Client,
+ * gateway and provider are processes of their own.
+ */
 export const measure = (options: {
   readonly calls: number
   readonly warmUp: number
   readonly takesMs: number
 }) =>
   Effect.gen(function* () {
-    const { url } = yield* provider(options.takesMs)
+    const provider = yield* beside("Provider.ts", [String(options.takesMs)])
+    const { url } = yield* Effect.flatMap(saidBy(provider), readListening)
+    const client = yield* beside("Client.ts", [url, key, model.model])
     const gateway = LoopbackGateway.layer({
       openai: { apiKey: Redacted.make(key), baseUrl: `${url}/v1` }
     })
@@ -88,31 +72,25 @@ export const measure = (options: {
       const [workOrderId] = yield* Database.seed("gateway", Usd.make(1_000_000_000), 1)
       if (workOrderId === undefined) return yield* Effect.die(new Error("no order"))
       const { open, close } = yield* ModelGateway
-      const found = { through: new Array<Took>(), direct: new Array<Took>(), work: new Array<number>() }
-      // As an editor asks: a few times in each attempt.
-      const callsPerAttempt = 10
+      const warmUp: Array<Pair> = []
+      const pairs: Array<Pair> = []
+      const computing: Array<number> = []
       for (let made = 0; made < options.warmUp + options.calls; made += callsPerAttempt) {
-        const name = `applying/bench/${made}`
-        const granted = {
-          workOrderId,
-          run: Run.make(1),
-          call: name,
-          category: "applying",
-          rule: "first"
-        } as const
+        const call = `applying/bench/${made}`
+        const granted = { workOrderId, run: Run.make(1), call, category: "applying", rule: "first" } as const
         const access = yield* open({ ...granted, model })
-        for (let index = 0; index < callsPerAttempt; index++) {
-          const content = `${made + index}: ${"Please change this line. ".repeat(400)}`
-          const through = yield* call(access.baseUrl, Redacted.value(access.token), content)
-          const direct = yield* call(`${url}/v1`, key, content)
-          if (made < options.warmUp) continue
-          found.through.push(through)
-          found.direct.push(direct)
-          found.work.push(work())
-        }
+        const { baseUrl } = access
+        const token = Redacted.value(access.token)
+        const before = process.cpuUsage()
+        client.send(write({ baseUrl, token, from: made, calls: callsPerAttempt }))
+        const answer = yield* Effect.flatMap(saidBy(client), readMade)
+        const { user, system } = process.cpuUsage(before)
+        const warm = made >= options.warmUp
+        for (const pair of answer.pairs) (warm ? pairs : warmUp).push(pair)
+        if (warm) computing.push((user + system) / 1_000 / callsPerAttempt)
         yield* close(access)
       }
-      return found satisfies Figures
+      return { pairs, warmUp, computing } satisfies Figures
     }).pipe(Effect.provide(gateway.pipe(Layer.provideMerge(Database.layer))))
   }).pipe(
     Effect.scoped,

@@ -24,3 +24,18 @@ export const Message = Schema.Union([Outside, Schema.TaggedStruct("Served", { se
 
 /** What the gateway's provider says: where it is. */
 export const Listening = Schema.TaggedStruct("Listening", { url: Schema.String })
+
+/** What the gateway's client is to ask: so many requests, numbered, with an access to the gateway. */
+export const Asked = Schema.Struct({
+  baseUrl: Schema.String,
+  token: Schema.String,
+  from: Schema.Int,
+  calls: Schema.Int
+})
+
+/** How long a request took through the gateway, and how long without it, beside what the provider was at it; and work of a fixed size after it; in milliseconds. */
+export const Pair = Schema.Struct({ through: Schema.Finite, direct: Schema.Finite, work: Schema.Finite })
+export type Pair = typeof Pair.Type
+
+/** What the client says when it has asked everything. */
+export const Made = Schema.TaggedStruct("Made", { pairs: Schema.Array(Pair) })

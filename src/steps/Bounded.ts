@@ -13,7 +13,9 @@ export const bounded = <A, E, R, E2>(
   Effect.gen(function* () {
     const limit = Limits.unattended
     const answer = Deferred.makeUnsafe<A, E | E2>()
-    const timer = yield* Effect.forkDetach(Effect.delay(Deferred.fail(answer, late(limit)), limit))
+    // Made only where it comes to that: an error with its evidence is dear, and nearly every call ends in time.
+    const giveUp = Effect.suspend(() => Deferred.fail(answer, late(limit)))
+    const timer = yield* Effect.forkDetach(Effect.delay(giveUp, limit))
     yield* Effect.forkDetach(Deferred.into(call, answer), { startImmediately: true })
     return yield* Effect.ensuring(
       Deferred.await(answer),

@@ -58,12 +58,15 @@ const silent = (operation: string) => (limit: Duration.Duration) => {
   return new LedgerUnavailable({ evidence: Evidence.make({ operation, excerpt }) })
 }
 
+/** Made once: it is the same for every call. */
+const whilePaidFor = Schedule.exponential(Limits.storeRetryFirst).pipe(
+  Schedule.upTo({ times: Limits.journalAttempts - 1 })
+)
+
 /** Tries a call of the store again while it is unavailable, for longer than a blip takes: what it keeps is paid for. */
 export const whileUnavailable = <A, E extends { readonly _tag: string }, R>(call: Effect.Effect<A, E, R>) =>
   Effect.retry(call, {
-    schedule: Schedule.exponential(Limits.storeRetryFirst).pipe(
-      Schedule.upTo({ times: Limits.journalAttempts - 1 })
-    ),
+    schedule: whilePaidFor,
     while: ({ _tag }) => _tag === "LedgerUnavailable" || _tag === "StoreUnavailable"
   })
 

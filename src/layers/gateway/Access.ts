@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto"
+import { hash, randomBytes } from "node:crypto"
 import { Effect, Redacted, type Scope, Semaphore } from "effect"
 import * as Evidence from "../../domain/errors/Evidence.ts"
 import { UnexpectedDefect } from "../../domain/errors/Reasons.ts"
@@ -32,7 +32,7 @@ export interface Access {
 /** Nothing was spent. */
 export const none = Usd.make(0)
 
-export const digest = (text: string): string => createHash("sha256").update(text).digest("hex")
+export const digest = (text: string): string => hash("sha256", text, "hex")
 
 /** A bug that was met while a request was answered. */
 export const bug = (operation: string, defect: unknown): UnexpectedDefect => {

@@ -4,6 +4,8 @@ import type { LedgerConflict, LedgerUnavailable } from "../../domain/errors/Reas
 import { Limits } from "../../domain/policies/Limits.ts"
 import { meaningOf } from "../../domain/policies/Meaning.ts"
 import * as Prices from "../../domain/policies/Prices.ts"
+import type { Usage } from "../../domain/Spending.ts"
+import type { Usd } from "../../domain/Usd.ts"
 import type { GatewayOutcome } from "../../services/ModelGateway.ts"
 import { ModelReplies, type PaidReply } from "../../services/ModelReplies.ts"
 import { keepingReply, whileUnavailable } from "../../steps/WithReservation.ts"
@@ -52,6 +54,12 @@ const refusals: Record<Of<"Refused">["reason"]["_tag"], readonly [Code, string]>
     "Moose's ledger cannot be reached, so nothing may be paid for"
   ],
   LedgerConflict: ["moose_ledger_unavailable", "Moose's ledger refuses this request"]
+}
+
+/** A reply with what it cost. */
+interface Billed extends Answer {
+  readonly usage: Usage
+  readonly amount: Usd
 }
 
 /** How a paid call ended, and what its program is told. */
@@ -121,9 +129,13 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
       return Effect.andThen(held === "" ? Effect.void : sink.piece(held), Queue.end(told.pieces))
     })
 
-  const usageOf = ({ read }: Answer) => PaidUsage.usageOf(model, accepted.body, read)
+  const billed = (answer: Answer): Billed => {
+    const usage = PaidUsage.usageOf(model, accepted.body, answer.read)
+    return { ...answer, usage, amount: Prices.costOf(model, usage) }
+  }
   const paid = (call: string, ordinal: number) =>
     forward({ protocol, target, accepted, sink, sent: Effect.sync(() => (sent = true)) }).pipe(
+      Effect.map(billed),
       keepingReply({
         reserve: replies
           .begin({
@@ -145,9 +157,8 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
                 : Effect.succeed(begun.reservation)
             )
           ),
-        keep: (answered: Answer, { id }) => {
-          const usage = usageOf(answered)
-          return replies
+        keep: ({ read, reply, usage, amount }: Billed, { id }) =>
+          replies
             .keep({
               workOrderId,
               run,
@@ -156,35 +167,25 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
               ordinal,
               reservation: id,
               model: model.model,
-              finish: PaidUsage.finishOf(answered.read.finish),
+              finish: PaidUsage.finishOf(read.finish),
               usage,
-              amount: Prices.costOf(model, usage),
-              reply: answered.reply
+              amount,
+              reply
             })
             .pipe(
               whileUnavailable,
               Effect.mapError((reason) => new Unkept({ reason }))
-            )
-        },
+            ),
         surelyUnspent: ({ reason }: Failed) => meaningOf(reason).sideEffect === "none",
         unclosed: (reason: LedgerUnavailable | LedgerConflict) =>
           Effect.logWarning(`The reservation of ${call} is left open until its lease ends`, reason)
       })
     )
 
-  const answered = (found: Answer): Ending => {
-    const usage = usageOf(found)
-    return {
-      outcome: {
-        _tag: "Answered",
-        finish: PaidUsage.finishOf(found.read.finish),
-        usage,
-        amount: Prices.costOf(model, usage),
-        replayed: false
-      },
-      tell: tell(() => respond(found.head, found.reply.body), found.held, false)
-    }
-  }
+  const answered = ({ head, reply, read, held, usage, amount }: Billed): Ending => ({
+    outcome: { _tag: "Answered", finish: PaidUsage.finishOf(read.finish), usage, amount, replayed: false },
+    tell: tell(() => respond(head, reply.body), held, false)
+  })
   const failed = ({ reason, answer: its, cut }: Failed): Ending => ({
     outcome: { _tag: "Failed", reason, presumed: meaningOf(reason).sideEffect !== "none" },
     tell: tell(
@@ -259,6 +260,6 @@ export const answer = Effect.fn("ModelGateway.answer")(function* (options: {
     )
   )
 
-  underWay = yield* Effect.forkIn(exchange, access.scope)
+  underWay = yield* Effect.forkIn(exchange, access.scope, { startImmediately: true })
   return yield* Deferred.await(told.head).pipe(Effect.onInterrupt(() => giveUp))
 })

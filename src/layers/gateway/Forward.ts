@@ -5,12 +5,12 @@ import { TimedOut } from "../../domain/errors/Reasons.ts"
 import { Limits } from "../../domain/policies/Limits.ts"
 import type { RawReply } from "../../services/ModelReplies.ts"
 import { type Reason, translate } from "../LanguageModelProposer.ts"
-import { boundedReader } from "../models/BoundedFetch.ts"
 import type * as ModelReason from "../models/ModelReason.ts"
 import { descriptionOf, unreadable } from "../models/ProviderFailure.ts"
 import { concealing } from "../models/ProviderModel.ts"
 import type { Read } from "../models/Reading.ts"
 import type { Accepted, Protocol, Target } from "./Protocol.ts"
+import { type Posted, post } from "./Post.ts"
 import * as Sse from "./Sse.ts"
 
 /** The beginning of an answer that is handed on. */
@@ -52,15 +52,17 @@ const handedOn = [
   "x-request-id"
 ]
 
-const headOf = ({ status, headers }: Response): Head => ({
+const headOf = ({ status, headers }: Posted): Head => ({
   status,
   headers: Object.fromEntries(
     handedOn.flatMap((name) => {
-      const value = headers.get(name)
-      return value === null ? [] : [[name, value]]
+      const value = headers[name]
+      return value === undefined ? [] : [[name, value]]
     })
   )
 })
+
+const isGood = ({ status }: Posted): boolean => status >= 200 && status < 300
 
 const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
@@ -106,12 +108,13 @@ export const forward = (options: {
   const attempt = <A>(promise: (signal: AbortSignal) => Promise<A>) =>
     Effect.tryPromise({ try: promise, catch: (failure) => failure }).pipe(Effect.catch(thrown))
 
-  const whole = Effect.fnUntraced(function* (head: Head, response: Response, text: string) {
+  const whole = Effect.fnUntraced(function* (head: Head, response: Posted, text: string) {
     const body = conceal(text)
     const met = yield* request
     const answer = { ...head, body }
-    if (!response.ok) {
-      const { status, headers } = response
+    if (!isGood(response)) {
+      const { status } = response
+      const headers = new Headers(response.headers)
       const description = descriptionOf(body)
       return yield* failed(protocol.ofAnswer({ status, headers, body, description }, met), {
         answer,
@@ -171,23 +174,21 @@ export const forward = (options: {
     )
     yield* options.sent
     const response = yield* attempt(() =>
-      fetch(target.url, {
-        method: "POST",
+      post({
+        url: target.url,
         headers: { "content-type": "application/json", ...target.headers },
         body: accepted.body,
-        redirect: "manual",
         signal: abort.signal
       })
     )
     const head = headOf(response)
     const isStream = (head.headers["content-type"] ?? "").includes("text/event-stream")
-    const next = boundedReader(response)
     const read = async () => {
-      const chunk = await next()
+      const chunk = await response.read()
       ended = chunk === undefined
       return chunk
     }
-    if (response.ok && isStream && response.body !== null) return yield* stream(head, read)
+    if (isGood(response) && isStream) return yield* stream(head, read)
     return yield* whole(head, response, yield* attempt(() => textOf(read)))
   }).pipe(
     Effect.scoped,

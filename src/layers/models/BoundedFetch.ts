@@ -20,16 +20,17 @@ const counter = () => {
 }
 
 /**
- * Reads a body piece by piece, without the second stream that a client's `fetch` needs: undefined at its end, and an
- * error where it is longer than `Limits.modelReplyBytesMax`, instead of filling the memory.
+ * Reads a body piece by piece: undefined at its end, and an error where it is longer than `Limits.modelReplyBytesMax`,
+ * instead of filling the memory.
  */
-export const boundedReader = ({ body }: Response): (() => Promise<Uint8Array | undefined>) => {
+export const boundedReader = (body: AsyncIterable<Uint8Array>): (() => Promise<Uint8Array | undefined>) => {
   const count = counter()
-  const reader = body?.getReader()
+  const pieces = body[Symbol.asyncIterator]()
   return async () => {
-    const chunk = (await reader?.read())?.value
-    if (chunk !== undefined) count(chunk)
-    return chunk
+    const { done, value } = await pieces.next()
+    if (done === true) return undefined
+    count(value)
+    return value
   }
 }
 

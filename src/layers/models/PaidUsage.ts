@@ -32,16 +32,16 @@ export const usageOf = (model: ModelChoice, input: string, answered: Answered): 
   const { inputTokens, outputTokens } = answered.usage
   const { total, cacheRead, cacheWrite } = inputTokens
   const long = answered.cacheWriteLongTokens ?? 0
-  const most = Prices.dearestUsage(model, Prices.inputTokensUpperBound(input))
+  const most = () => Prices.dearestUsage(model, Prices.inputTokensUpperBound(input))
   return {
     ...(total === undefined
-      ? most
+      ? most()
       : {
           inputTokens: total,
           ...(cacheRead === undefined ? {} : { cacheReadTokens: cacheRead }),
           ...(cacheWrite === undefined ? {} : { cacheWriteTokens: Math.max(0, cacheWrite - long) }),
           ...(long === 0 ? {} : { cacheWriteLongTokens: long })
         }),
-    outputTokens: outputTokens.total ?? most.outputTokens
+    outputTokens: outputTokens.total ?? most().outputTokens
   }
 }

@@ -128,7 +128,7 @@ export const layerWith = (options: Options) =>
   Layer.effect(
     Budget,
     Effect.gen(function* () {
-      const provide = Effect.provide(yield* Effect.context<StoreCall>())
+      const provide = Effect.provideService(StoreCall, yield* StoreCall)
       const leaseMs = Duration.toMillis(options.lease ?? Limits.reservationLease)
       const naming = reservingFor(leaseMs)
       const reserve = yield* Together.make({

@@ -17,7 +17,8 @@ const keep = storeFunction("keep_model_reply", Contract.keep.input, Schema.Null)
 export const layer = Layer.effect(
   ModelReplies,
   Effect.gen(function* () {
-    const provide = Effect.provide(yield* Effect.context<StoreCall>())
+    // Not the whole context, which would be copied for each call.
+    const provide = Effect.provideService(StoreCall, yield* StoreCall)
     const naming = reservingFor(Duration.toMillis(Limits.reservationLease))
     return ModelReplies.of({
       begin: Effect.fn("ModelReplies.begin")(function* ({ reply, reserve }) {
