@@ -100,8 +100,7 @@ begin
 
   select jsonb_agg(
     case
-      when h.place is null then to_jsonb(i.tag <> 'Suspended' and (i.tag = 'Finished' or i.run_result is not null)
-        and moose.has_ended(i.execution, i.fence))
+      when h.place is null then to_jsonb((i.tag = 'Finished' or i.run_result is not null) and moose.has_ended(i.execution, i.fence))
       when h.tag = 'Suspended' then moose.suspend_execution(p->(i.place::integer - 1))
       else 'true'
     end order by i.place) into answers

@@ -115,6 +115,18 @@ export const layer = (options: Options) =>
           })
         )
 
+      /**
+       * Inside a workflow, what waits for the run's end is committed before anything else is asked for; the code is ended
+       * where it has gone on with a result that was refused, to be replayed with what is journaled instead.
+       */
+      const saidBefore = Effect.gen(function* () {
+        const run = yield* Run.CurrentRun
+        if (run?.unsaid === undefined || (yield* ends.unsaid(run))) return
+        if (run.lost !== undefined) return yield* abandon(run, run.instance, run.lost)
+        run.instance.suspended = true
+        return yield* Effect.interrupt
+      })
+
       const begun = Effect.fnUntraced(function* (answer: EngineStore.Started): Effect.fn.Return<Begun> {
         if (answer._tag === "Claimed")
           return { run: yield* executions.adopt(answer.execution), done: undefined }
@@ -156,6 +168,7 @@ export const layer = (options: Options) =>
         if (registration === undefined) {
           return yield* Effect.die(new Error(`Workflow ${workflow._tag} is not registered`))
         }
+        yield* saidBefore
         let run = runs.get(executionId)
         if (run === undefined) {
           const json = yield* orAbandon(registration.encodePayload(payload))
@@ -244,18 +257,18 @@ export const layer = (options: Options) =>
           // No new step begins here any more; what one is in the middle of, and what is undone, goes on.
           if (draining && instance === run.instance && !run.bodyEnded)
             return yield* abandon(run, instance, "leaving")
-          if (!(yield* ends.unsaid(run))) {
-            if (run.lost !== undefined) return yield* abandon(run, instance, run.lost)
-            instance.suspended = true
-            return new Workflow.Suspended({})
-          }
+          yield* saidBefore
           return yield* activities.run(run, activity, attempt)
         }),
 
         deferredResult: (deferred) =>
-          Effect.map(Run.CurrentRun, (run) => Option.fromUndefinedOr(run?.deferreds.get(deferred.name))),
+          Effect.andThen(
+            saidBefore,
+            Effect.map(Run.CurrentRun, (run) => Option.fromUndefinedOr(run?.deferreds.get(deferred.name)))
+          ),
 
         deferredDone: Effect.fnUntraced(function* ({ executionId, deferredName, exit }) {
+          yield* saidBefore
           const first = yield* EngineStore.completeDeferred({
             execution: executionId,
             name: deferredName,
@@ -274,7 +287,9 @@ export const layer = (options: Options) =>
             // Not `Exit.void`, whose value JSON would drop.
             exit: Exit.succeed(null),
             ms: Math.ceil(Duration.toMillis(clock.duration))
-          }).pipe(provideStore, patiently, orAbandon, Effect.asVoid)
+          }).pipe(provideStore, patiently, orAbandon, Effect.asVoid, (schedule) =>
+            Effect.andThen(saidBefore, schedule)
+          )
       })
 
       const interrupt = (execution: string) =>

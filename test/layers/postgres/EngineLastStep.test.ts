@@ -1,20 +1,20 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Schema } from "effect"
-import { Activity, Workflow } from "effect/workflow"
+import { Activity, DurableClock, Workflow } from "effect/workflow"
 import { LastStep } from "../../../src/services/LastStep.ts"
 import { StoreCall } from "../../../src/layers/postgres/StoreCall.ts"
 import * as Harness from "./engine/Harness.ts"
 
 const { inDatabase, journal, open } = Harness
 
-/** The store, with the names of the calls that end something. */
+/** The store, with the names of the calls that write something for a run. */
 const listening = Effect.fnUntraced(function* (verdict: (name: string) => Harness.Verdict = () => "work") {
   const ends: Array<string> = []
   const faulty = yield* Harness.faulty(verdict)
   const store = StoreCall.of({
     call: (name, input) => {
-      if (name.startsWith("commit_") || name === "finish_execution") ends.push(name)
+      if (["commit_activity", "finish_execution", "schedule_clock"].includes(name)) ends.push(name)
       return faulty.call(name, input)
     }
   })
@@ -103,6 +103,47 @@ describe("An activity that is its run's last", () => {
         assert.deepStrictEqual(yield* finish(a, "1"), Exit.succeed("end"))
         assert.deepStrictEqual(before, [{ state: "running", results: ["last"] }])
         assert.deepStrictEqual(ends, ["commit_activity", "commit_activity", "finish_execution"])
+      })
+    )
+  )
+
+  it.live("is committed before the run waits for anything", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const { ends, store } = yield* listening()
+        const log = journal()
+        const a = yield* open({}, store)
+        yield* a.register(W, () =>
+          Effect.gen(function* () {
+            const end = yield* last(Effect.as(log.note("last"), "end"))
+            yield* DurableClock.sleep({ name: "a while", duration: "1 second", inMemoryThreshold: 0 })
+            return end
+          })
+        )
+        assert.deepStrictEqual(yield* finish(a, "1"), Exit.succeed("end"))
+        // A replay schedules the clock once more, which changes nothing.
+        assert.deepStrictEqual([...new Set(ends)], ["commit_activity", "schedule_clock", "finish_execution"])
+        assert.deepStrictEqual(log.lines, ["last"])
+      })
+    )
+  )
+
+  it.live("that is refused when something comes after it: the run is replayed with that", () =>
+    inDatabase(
+      Effect.gen(function* () {
+        const log = journal()
+        const a = yield* open()
+        yield* a.register(W, () =>
+          Effect.gen(function* () {
+            yield* log.undoable("first")
+            const end = yield* last(Effect.as(log.note("last"), "a\u0000b"))
+            yield* log.step("more")
+            return end
+          })
+        )
+        const exit = yield* finish(a, "1")
+        assert.isTrue(Exit.hasDies(exit))
+        assert.deepStrictEqual(log.lines, ["first", "last", "undo first"])
       })
     )
   )
