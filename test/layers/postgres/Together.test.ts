@@ -5,7 +5,7 @@ import * as Together from "../../../src/layers/postgres/Together.ts"
 type Problem = { readonly _tag: "Away" | "Refused"; readonly input: number }
 
 /** Calls that wait for a gate, and note who was called for together. */
-const recorded = Effect.fnUntraced(function* (most = 3, callsMax = 1) {
+const recorded = Effect.fnUntraced(function* (most = 3, callsMax = 1, least?: number) {
   const gate = yield* Latch.make()
   const groups: Array<ReadonlyArray<number>> = []
   const answer = (input: number): Effect.Effect<string, Problem> =>
@@ -13,6 +13,7 @@ const recorded = Effect.fnUntraced(function* (most = 3, callsMax = 1) {
   const call = yield* Together.make({
     most,
     callsMax,
+    ...(least === undefined ? {} : { least }),
     alone: (input: number) =>
       Effect.andThen(
         gate.await,
@@ -55,6 +56,50 @@ describe("calls made together", () => {
         assert.isBelow(groups.length, 5)
         assert.isTrue(groups.every((group) => group.length <= 3))
       }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "many at once are called for in as many groups as may be under way, none smaller than the least",
+    () =>
+      Effect.gen(function* () {
+        const { gate, groups, ask } = yield* recorded(64, 2, 4)
+        const fibers = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], ask)
+        yield* Effect.yieldNow
+        yield* gate.open
+        yield* Effect.forEach(fibers, Fiber.join)
+        assert.deepStrictEqual(groups, [
+          [1, 2, 3, 4, 5],
+          [6, 7, 8, 9, 10]
+        ])
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("beside a call that is under way no other begins for fewer than the least", () =>
+    Effect.gen(function* () {
+      const { gate, groups, ask } = yield* recorded(64, 2, 4)
+      const first = yield* ask(1)
+      yield* Effect.yieldNow
+      const few = yield* Effect.forEach([2, 3, 4], ask)
+      yield* Effect.yieldNow
+      yield* gate.open
+      yield* Effect.forEach([first, ...few], Fiber.join)
+      assert.deepStrictEqual(groups, [[1], [2, 3, 4]])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("and for as many as the least, one does", () =>
+    Effect.gen(function* () {
+      const { gate, groups, ask } = yield* recorded(64, 2, 4)
+      const first = yield* ask(1)
+      yield* Effect.yieldNow
+      const enough = yield* Effect.forEach([2, 3, 4, 5], ask)
+      yield* Effect.yieldNow
+      const more = yield* ask(6)
+      yield* Effect.yieldNow
+      yield* gate.open
+      yield* Effect.forEach([first, ...enough, more], Fiber.join)
+      assert.sameDeepMembers(groups, [[1], [2, 3, 4, 5], [6]])
+    }).pipe(Effect.scoped)
   )
 
   it.effect("nobody fails for what somebody else asked", () =>
