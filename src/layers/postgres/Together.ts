@@ -8,15 +8,15 @@ interface Waiting<I, O, E> {
 /**
  * Makes one call for everybody who waits. Who comes while nothing is under way is called for at once and alone
  * (by `together`, when there is no call for one); who comes meanwhile goes with the next one, together with at most `most`
- * others. Another call beside one that is under way begins as soon as `least` wait, and no fewer than the last one was for:
- * so the two take turns with whoever computes, and groups do not crumble into calls that cost more than they carry.
+ * others. With `least`, another call beside one that is under way begins when so many wait, and no fewer than the last one
+ * was for: so the two take turns with whoever computes, and groups do not crumble into calls that cost more than they carry.
  * `together` answers in the order it was asked. When it fails for what one of its group asked, each is called for
  * alone, so that nobody fails for somebody else. A caller that is interrupted while it waits is left out; one whose group is
  * under way is not, because the others need it.
  */
 export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
   readonly most: number
-  /** Missing: a call is made beside another one only for a full group. */
+  /** Missing: another call begins for whoever comes, as long as fewer than `callsMax` are under way. */
   readonly least?: number
   readonly callsMax: number
   readonly alone?: (input: I) => Effect.Effect<O, E, R>
@@ -26,7 +26,7 @@ export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
 }): Effect.fn.Return<(input: I) => Effect.Effect<O, E>, never, R | Scope.Scope> {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<R>()
-  const least = options.least ?? options.most
+  const { least } = options
   let waiting: Array<Waiting<I, O, E>> = []
   /** Calls under way; those of them that have not taken their group yet; and how many the last one took. */
   let calls = 0
@@ -64,12 +64,18 @@ export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
       })
     )
 
+  /** How many of those who wait go with a call that begins, beside those that are about to. */
+  const share = () =>
+    least === undefined
+      ? options.most
+      : Math.min(options.most, Math.max(least, Math.ceil(waiting.length / (1 + beginning))))
+  const areEnough = () => least === undefined || waiting.length >= Math.max(least * (1 + beginning), taken)
+
   /** Calls until nobody waits. */
   const drain = Effect.gen(function* () {
     beginning--
     while (waiting.length > 0) {
-      const share = Math.max(least, Math.ceil(waiting.length / (1 + beginning)))
-      const group = waiting.slice(0, Math.min(options.most, share))
+      const group = waiting.slice(0, share())
       waiting = waiting.slice(group.length)
       taken = group.length
       const [first, ...others] = group
@@ -81,8 +87,7 @@ export const make = Effect.fnUntraced(function* <I, O, E, R>(options: {
     Effect.gen(function* () {
       const one = { input, answer: yield* Deferred.make<O, E>() }
       waiting.push(one)
-      const enough = waiting.length >= Math.max(least * (1 + beginning), taken)
-      if (calls === 0 || (calls < options.callsMax && enough)) {
+      if (calls === 0 || (calls < options.callsMax && areEnough())) {
         calls++
         beginning++
         yield* Effect.forkIn(drain, scope)
