@@ -327,8 +327,8 @@ describe("a step that fails", () => {
         const world = new World()
         // It goes on after this call, and others have the run by now.
         const isLost = Effect.sync(() => world.calls.includes(place))
-        const held = Effect.flatMap(isLost, (lost) => (lost ? Effect.interrupt : Effect.void))
-        yield* Effect.exit(runIn(world)).pipe(Effect.provideService(CurrentClaim, { isLost, held }))
+        const claim = { proof: null, isLost, giveUp: Effect.interrupt }
+        yield* Effect.exit(runIn(world)).pipe(Effect.provideService(CurrentClaim, claim))
         const after = world.calls.slice(world.calls.indexOf(place) + 1)
         // It may look, and keep the books of what it has paid for.
         const begun = after.filter(

@@ -60,10 +60,10 @@ const on = (url: Redacted.Redacted<string>, ...statements: ReadonlyArray<string>
 
 /** The mechanism is really gone: the function that had it is another one. */
 const without: Partial<Record<Sabotage, string>> = {
-  fencing: `create or replace function moose.lock_claim(p jsonb) returns moose.executions language sql as
-    $$ select * from moose.executions where id = p->>'execution' for update $$`,
+  fencing: `create or replace function moose.is_claim(e moose.executions, claimed_by text, claim_number bigint) returns boolean
+    language sql immutable as $$ select true $$`,
   intents: `create or replace function moose.intend_resources(p jsonb) returns jsonb language sql as
-    $$ select 'null'::jsonb $$`
+    $$ select 'true'::jsonb $$`
 }
 
 const databaseName = "crash"

@@ -2,15 +2,17 @@ import { Context, Effect } from "effect"
 
 /** What the engine says of the run that a step belongs to: is it still this process's? */
 export interface Claim {
+  /** What the store can tell it by, where it is one that can be lost. */
+  readonly proof: { readonly execution: string; readonly runner: string; readonly fence: number } | null
   /** Others may have taken the run over: this process stood still for longer than its lease. */
   readonly isLost: Effect.Effect<boolean>
-  /** Ends what runs here, without a result and without compensating, where the claim is lost. */
-  readonly held: Effect.Effect<void>
+  /** Ends what runs here, without a result and without compensating. */
+  readonly giveUp: Effect.Effect<void>
 }
 
 /** Set by an engine whose runs can be taken over. */
 export const CurrentClaim = Context.Reference<Claim>("moose/services/Claim/CurrentClaim", {
-  defaultValue: () => ({ isLost: Effect.succeed(false), held: Effect.void })
+  defaultValue: () => ({ proof: null, isLost: Effect.succeed(false), giveUp: Effect.void })
 })
 
 /**
@@ -19,6 +21,6 @@ export const CurrentClaim = Context.Reference<Claim>("moose/services/Claim/Curre
  */
 export const whileHeld = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.andThen(
-    Effect.flatMap(CurrentClaim, ({ held }) => held),
+    Effect.flatMap(CurrentClaim, ({ giveUp, isLost }) => Effect.when(giveUp, isLost)),
     effect
   )

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
 import { Effect, Layer, Schema } from "effect"
 import { Limits } from "../../domain/policies/Limits.ts"
+import { CurrentClaim } from "../../services/Claim.ts"
 import { Resources, ResourcesContract } from "../../services/Resources.ts"
 import { CurrentPendingFacts, StepJournal, StepJournalContract } from "../../services/StepJournal.ts"
 import { StoreCall, storeFunction } from "./StoreCall.ts"
@@ -12,12 +13,17 @@ const commitFacts = storeFunction(
   Schema.Struct({ ...StepJournalContract.commit.input.fields, key: Schema.String }),
   Schema.Null
 )
-const Intent = Schema.Struct({ ...ResourcesContract.intend.input.fields, host: Schema.String })
-const intend = storeFunction("intend_resources", Intent, Schema.Null)
+const Intent = Schema.Struct({
+  ...ResourcesContract.intend.input.fields,
+  host: Schema.String,
+  /** Whose intent it is: refused where that claim is no longer current. */
+  claim: Schema.NullOr(Schema.Struct({ execution: Schema.String, runner: Schema.String, fence: Schema.Int }))
+})
+const intend = storeFunction("intend_resources", Intent, Schema.Boolean)
 const intendTogether = storeFunction(
   "intend_resources_together",
   Schema.Array(Intent),
-  Schema.Array(Schema.Null)
+  Schema.Array(Schema.Boolean)
 )
 const list = storeFunction("list_resources", ResourcesContract.list.input, ResourcesContract.list.output)
 
@@ -56,9 +62,11 @@ export const layerResources = Layer.effect(
       isOneCallers: ({ _tag }) => _tag === "StoreConflict"
     })
     return Resources.of({
-      intend: Effect.fn("Resources.intend")((input) =>
-        Effect.asVoid(intended({ ...input, host: hostname() }))
-      ),
+      intend: Effect.fn("Resources.intend")(function* (input) {
+        const { giveUp, proof } = yield* CurrentClaim
+        const stored = yield* intended({ ...input, host: hostname(), claim: proof })
+        if (!stored) yield* giveUp
+      }),
       list: Effect.fn("Resources.list")((input) => list(input), Effect.provide(context))
     })
   })

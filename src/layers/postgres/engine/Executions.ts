@@ -40,13 +40,11 @@ export const make = Effect.fnUntraced(function* (options: {
       .encodeResult(new Workflow.Complete({ exit }))
       .pipe(Effect.matchEffect({ onFailure: (error) => unstorable(error).exit, onSuccess: () => exit }))
 
-  const claimOf = (run: Run.Run): Claim => {
-    const isLost = Effect.map(options.isHeld, (held) => run.lost === "fenced" || !held)
-    return {
-      isLost,
-      held: Effect.flatMap(isLost, (lost) => (lost ? Run.abandon(run, run.instance, "fenced") : Effect.void))
-    }
-  }
+  const claimOf = (run: Run.Run): Claim => ({
+    proof: run.claim,
+    isLost: Effect.map(options.isHeld, (held) => run.lost === "fenced" || !held),
+    giveUp: Effect.suspend(() => Run.abandon(run, run.instance, "fenced"))
+  })
 
   /** Runs the workflow's code once, replaying what is journaled. */
   const replay = (run: Run.Run) =>

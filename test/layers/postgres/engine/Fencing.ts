@@ -13,6 +13,14 @@ interface Claim {
   readonly fence: number
 }
 
+const intent = (claim: Claim) => ({
+  workOrderId: claim.execution.replace(/\/1$/, ""),
+  run: 1,
+  resources: [{ kind: "worktree", name: "too late" }],
+  host: "elsewhere",
+  claim
+})
+
 /** Every call by which a runner writes under its claim. */
 const writes: Readonly<Record<string, (claim: Claim) => readonly [name: string, input: unknown]>> = {
   "a step's end": (claim) => ["commit_activity", { ...claim, ...ended }],
@@ -24,6 +32,8 @@ const writes: Readonly<Record<string, (claim: Claim) => readonly [name: string, 
     "commit_activity",
     { ...claim, ...ended, runResult: success }
   ],
+  "an intent": (claim) => ["intend_resources", intent(claim)],
+  "an intent, with others": (claim) => ["intend_resources_together", [intent(claim)]],
   "an execution's end, with others": (claim) => [
     "commit_together",
     [{ _tag: "Finished", ...claim, result: success }]
@@ -55,7 +65,8 @@ const stored = Effect.fnUntraced(function* (execution: string) {
   return yield* sql`
     select e.state, e.owner, e.fence::text as fence, w.status,
            (select count(*)::integer from moose.activity_results a where a.execution = e.id) as results,
-           (select count(*)::integer from work_order_events v where v.work_order = w.id) as events
+           (select count(*)::integer from work_order_events v where v.work_order = w.id) as events,
+           (select count(*)::integer from resources r where r.work_order = w.id) as resources
     from moose.executions e join work_orders w on w.id = e.work_order where e.id = ${execution}`
 })
 
@@ -67,7 +78,7 @@ export const breaches = Effect.fnUntraced(function* (fence: "older" | "current")
     const before = yield* stored(claim.execution)
     const [called, input] = write(claim)
     const answer = yield* Harness.call(called, input)
-    const refused = JSON.stringify(answer) === (called === "commit_together" ? "[false]" : "false")
+    const refused = JSON.stringify(answer) === (called.endsWith("_together") ? "[false]" : "false")
     const after = yield* stored(claim.execution)
     if (!refused || JSON.stringify(after) !== JSON.stringify(before)) found.push(name)
   }
