@@ -119,6 +119,7 @@ const stored = Effect.fnUntraced(function* ({
       'outcome', (select to_jsonb(o) ${drop} from outcome_vectors o where o.work_order = ${workOrderId}),
       'escalations', (select jsonb_agg(jsonb_build_array(e.type, e.severity, e.fingerprint) order by e.type)
                       from escalations e join escalation_orders o on o.escalation = e.id where o.work_order = ${workOrderId}),
+      'run', (select to_jsonb(e) ${drop} - 'available_at' from moose.executions e where e.id = ${execution}),
       'result', (select jsonb_agg(to_jsonb(a) ${drop}) from moose.activity_results a where a.execution = ${execution})) as all`
   const text = JSON.stringify(rows[0]?.all).replaceAll(workOrderId, "<order>")
   return JSON.parse(
@@ -135,7 +136,8 @@ describe("ends of steps that share a commit", () => {
         const together = yield* Effect.forEach(cases, () => prepared(project))
         const alone = yield* Effect.forEach(cases, () => prepared(project))
         const { claims } = yield* Harness.tickAs("me", ["moose/Pipeline"], 64)
-        const entry = ({ at, execution }: (typeof together)[number], facts: Facts) => ({
+        // Every other one ends its run as well.
+        const entry = ({ at, execution }: (typeof together)[number], facts: Facts, ends: boolean) => ({
           _tag: "StepEnded",
           execution,
           runner: "me",
@@ -143,10 +145,11 @@ describe("ends of steps that share a commit", () => {
           name: "routing",
           attempt: 1,
           result: done,
-          facts: facts(at)
+          facts: facts(at),
+          runResult: ends ? done : null
         })
         const all = together.flatMap((it, index) =>
-          cases.slice(index, index + 1).map(([, facts]) => entry(it, facts))
+          cases.slice(index, index + 1).map(([, facts]) => entry(it, facts, index % 2 === 0))
         )
         assert.deepStrictEqual(
           yield* Harness.call("commit_together", all),
@@ -155,9 +158,19 @@ describe("ends of steps that share a commit", () => {
         for (const [index, [what, facts]] of cases.entries()) {
           const [one, other] = [alone[index], together[index]]
           if (one === undefined || other === undefined) return assert.fail(what)
-          assert.strictEqual(yield* Harness.call("commit_activity", entry(one, facts)), true, what)
+          const by = entry(one, facts, index % 2 === 0)
+          assert.strictEqual(yield* Harness.call("commit_activity", by), true, what)
           assert.deepStrictEqual(yield* stored(other), yield* stored(one), what)
+          // Said once more, because the reply was lost.
+          assert.strictEqual(yield* Harness.call("commit_activity", by), true, what)
         }
+        // The same of all of them: it changes nothing.
+        const before = yield* Effect.forEach(together, stored)
+        assert.deepStrictEqual(
+          yield* Harness.call("commit_together", all),
+          cases.map(() => true)
+        )
+        assert.deepStrictEqual(yield* Effect.forEach(together, stored), before)
       })
     )
   )
