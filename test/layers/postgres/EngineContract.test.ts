@@ -1,3 +1,4 @@
+import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { WorkflowEngine } from "effect/workflow"
@@ -45,10 +46,18 @@ describe("an execution that is taken over while its first holder is in a step", 
       order: at,
       takeOver: Effect.fnUntraced(function* (register: Register, claimed: () => boolean) {
         silent = true
+        const sql = yield* PgClient.PgClient
+        const before = yield* sql<{ id: string }>`select id from moose.runners`
         const other = yield* Harness.open()
         yield* register(other.engine)
-        // Renewed once more perhaps, by a tick that was under way.
-        yield* Harness.eventually(Harness.endLeases, claimed)
+        // Renewed once more perhaps, by a tick that was under way; the other's is left alone.
+        const endTheirs = sql`
+          update moose.runners set lease_until = moose.now() - interval '1 second'
+          where ${sql.in(
+            "id",
+            before.map(({ id }) => id)
+          )}`
+        yield* Harness.eventually(endTheirs, claimed)
         return other.engine
       })
     }
