@@ -8,6 +8,7 @@ import { Usd } from "../src/domain/Usd.ts"
 import { EmbeddedPostgres } from "../src/layers/postgres/EmbeddedPostgres.ts"
 import * as Together from "../src/layers/postgres/Together.ts"
 import { Budget } from "../src/services/Budget.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 import * as Database from "./ledger/Database.ts"
 
 /*
@@ -23,8 +24,8 @@ const { values } = parseArgs({
     "cell-ms": { type: "string", default: "500" }
   }
 })
-const rounds = Number(values.rounds)
-const cellMs = Number(values["cell-ms"])
+const rounds = WholeNumber.read("rounds", values.rounds)
+const cellMs = WholeNumber.read("cell-ms", values["cell-ms"])
 
 const callers = [1, 16, 64]
 const manyProjects = 100

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, References } from "effect"
 import { Usd, format } from "../src/domain/Usd.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 import * as Chaos from "./ledger/Chaos.ts"
 
 /*
@@ -24,10 +25,10 @@ const { values } = parseArgs({
 if (values.sabotage !== undefined && values.sabotage !== "lock") {
   throw new Error(`There is nothing called ${values.sabotage} to take out, only: lock`)
 }
-const reservations = Number(values.reservations)
-const processes = Number(values.processes)
-const repetitions = Number(values.repetitions)
-const seed = Number(values.seed)
+const reservations = WholeNumber.read("reservations", values.reservations)
+const processes = WholeNumber.read("processes", values.processes)
+const repetitions = WholeNumber.read("repetitions", values.repetitions)
+const seed = WholeNumber.read("seed", values.seed)
 const sabotagedReservations = Math.min(reservations, 2_000)
 
 type Load = Effect.Success<ReturnType<typeof Chaos.load>>

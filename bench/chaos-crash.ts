@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { NodeServices } from "@effect/platform-node"
 import { Cause, Effect, Exit, References, Schema } from "effect"
+import * as WholeNumber from "./WholeNumber.ts"
 import * as Lane from "./crash/Lane.ts"
 import * as Plan from "./crash/Plan.ts"
 import * as Processes from "./crash/Processes.ts"
@@ -34,8 +35,8 @@ const { values } = parseArgs({
 })
 // As in the workers: nothing goes over ssh, and git need not be asked which one.
 process.env["GIT_SSH_COMMAND"] = "ssh"
-const lanes = Number(values.lanes)
-const leaseMs = Number(values.lease)
+const lanes = WholeNumber.read("lanes", values.lanes)
+const leaseMs = WholeNumber.read("lease", values.lease)
 /** So many schedules have kills in every place. */
 const coversAll = 40
 /** The p99 of fewer is one process that the machine let wait. */
@@ -144,8 +145,8 @@ const sabotaged = Effect.fnUntraced(function* (
 
 const main = Effect.gen(function* () {
   if (values.keep !== undefined) mkdirSync(values.keep, { recursive: true })
-  const first = Number(values.from)
-  const count = Number(values.schedules)
+  const first = WholeNumber.read("from", values.from)
+  const count = WholeNumber.read("schedules", values.schedules)
   const plans = Array.from({ length: count }, (_, index) => Plan.of(first + index))
   const program = yield* Processes.bundle
 
@@ -166,7 +167,7 @@ const main = Effect.gen(function* () {
     return
   }
   if (values.seed !== undefined) {
-    const [one] = yield* schedules(program, [Plan.of(Number(values.seed))], null, told)
+    const [one] = yield* schedules(program, [Plan.of(WholeNumber.read("seed", values.seed))], null, told)
     if (one === undefined) return
     for (const death of one.deaths) console.log(`      ${Report.place(death)}`)
     const { same, second } = yield* again(program, one)

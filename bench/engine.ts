@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util"
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer, References } from "effect"
+import * as WholeNumber from "./WholeNumber.ts"
 import * as Compare from "./engine/Compare.ts"
 import * as Parked from "./engine/Parked.ts"
 import * as Servers from "./engine/Servers.ts"
@@ -41,12 +42,19 @@ const main = Effect.gen(function* () {
   const missed: Array<boolean> = []
   if (all || values.compare) {
     const { only, quick } = values
-    const options = { rounds: Number(values.rounds), cellMs: Number(values["cell-ms"]), only, counts: !quick }
+    const options = {
+      rounds: WholeNumber.read("rounds", values.rounds),
+      cellMs: WholeNumber.read("cell-ms", values["cell-ms"]),
+      only,
+      counts: !quick
+    }
     missed.push(yield* served(Compare.run(options)))
   }
-  if (all || values.parked) missed.push(yield* served(Parked.run(Number(values.orders))))
+  if (all || values.parked) missed.push(yield* served(Parked.run(WholeNumber.read("orders", values.orders))))
   if (all || values.takeover) {
-    missed.push(yield* served(Takeover.run({ victims: Number(values.victims), executions: 20 })))
+    missed.push(
+      yield* served(Takeover.run({ victims: WholeNumber.read("victims", values.victims), executions: 20 }))
+    )
   }
   return missed.includes(true)
 })

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import * as Venv from "../test/aider/Venv.ts"
+import * as WholeNumber from "./WholeNumber.ts"
 import * as Gateway from "./overhead/Gateway.ts"
 import * as Orders from "./overhead/Orders.ts"
 import { type Kind, type Split, kinds, others, parts, total } from "./overhead/Split.ts"
@@ -46,12 +47,12 @@ const promise = (kept: boolean, what: string): void => {
 }
 
 const ofOrders = async (): Promise<void> => {
-  const modelMs = Number(values["model-ms"])
+  const modelMs = WholeNumber.read("model-ms", values["model-ms"])
   const aider = values.aider ? Venv.found() : undefined
   if (values.aider && aider === undefined)
     throw new Error("there is no Aider: npm run test:aider installs one")
   const found = await Effect.runPromise(
-    Orders.measure({ orders: Number(values.orders), warmUp: 3, modelMs, aider })
+    Orders.measure({ orders: WholeNumber.read("orders", values.orders), warmUp: 3, modelMs, aider })
   )
   const splits = found.map(({ split }) => split)
   const of = (which: (split: Split) => number): number => mean(splits.map(which))
@@ -87,7 +88,7 @@ const ofOrders = async (): Promise<void> => {
 
 const ofGateway = async (): Promise<void> => {
   const { pairs, warmUp, computing } = await Effect.runPromise(
-    Gateway.measure({ calls: Number(values.calls), warmUp: gatewayWarmUp, takesMs: 20 })
+    Gateway.measure({ calls: WholeNumber.read("calls", values.calls), warmUp: gatewayWarmUp, takesMs: 20 })
   )
   const addedTo = (these: typeof pairs) => these.map(({ through, direct }) => through - direct)
   const added = addedTo(pairs)

@@ -7,12 +7,12 @@ export interface Claim {
   /** Others may have taken the run over: this process stood still for longer than its lease. */
   readonly isLost: Effect.Effect<boolean>
   /** Ends what runs here, without a result and without compensating. */
-  readonly giveUp: Effect.Effect<void>
+  readonly giveUp: Effect.Effect<never>
 }
 
 /** Set by an engine whose runs can be taken over. */
 export const CurrentClaim = Context.Reference<Claim>("moose/services/Claim/CurrentClaim", {
-  defaultValue: () => ({ proof: null, isLost: Effect.succeed(false), giveUp: Effect.void })
+  defaultValue: () => ({ proof: null, isLost: Effect.succeed(false), giveUp: Effect.interrupt })
 })
 
 /**

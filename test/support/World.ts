@@ -27,6 +27,7 @@ import { Resources } from "../../src/services/Resources.ts"
 import { StepJournal } from "../../src/services/StepJournal.ts"
 import { WorkOrders } from "../../src/services/WorkOrders.ts"
 import { Workspace } from "../../src/services/Workspace.ts"
+import * as RetryBudget from "../../src/steps/RetryBudget.ts"
 
 export const baseSha = Sha.make("a".repeat(40))
 export const headSha = Sha.make("b".repeat(40))
@@ -152,6 +153,8 @@ export class World {
     pipeline.layer.pipe(
       Layer.provideMerge(overrides),
       Layer.provideMerge(this.services()),
+      // Not the process's, which other tests draw on.
+      Layer.provideMerge(Layer.sync(RetryBudget.CurrentRetryBudget, RetryBudget.make)),
       Layer.provideMerge(WorkflowEngine.layerMemory)
     )
 

@@ -234,11 +234,14 @@ export const layer = (options: Options) =>
         interruptUnsafe: (_workflow, executionId) => interrupt(executionId),
 
         resume: (_workflow, executionId) =>
-          EngineStore.resume({ execution: executionId }).pipe(
-            provideStore,
-            patiently,
-            orAbandon,
-            Effect.asVoid
+          Effect.andThen(
+            saidBefore,
+            EngineStore.resume({ execution: executionId }).pipe(
+              provideStore,
+              patiently,
+              orAbandon,
+              Effect.asVoid
+            )
           ),
 
         activityExecute: Effect.fnUntraced(function* (activity, attempt) {
@@ -287,17 +290,24 @@ export const layer = (options: Options) =>
             // Not `Exit.void`, whose value JSON would drop.
             exit: Exit.succeed(null),
             ms: Math.ceil(Duration.toMillis(clock.duration))
-          }).pipe(provideStore, patiently, orAbandon, Effect.asVoid, (schedule) =>
-            Effect.andThen(saidBefore, schedule)
+          }).pipe(
+            provideStore,
+            patiently,
+            orAbandon,
+            (scheduled) => Effect.andThen(saidBefore, scheduled),
+            Effect.asVoid
           )
       })
 
       const interrupt = (execution: string) =>
-        EngineStore.requestInterrupt({ execution }).pipe(
-          provideStore,
-          patiently,
-          orAbandon,
-          Effect.andThen(executions.interrupt(execution))
+        Effect.andThen(
+          saidBefore,
+          EngineStore.requestInterrupt({ execution }).pipe(
+            provideStore,
+            patiently,
+            orAbandon,
+            Effect.andThen(executions.interrupt(execution))
+          )
         )
 
       return engine
